@@ -1,0 +1,12 @@
+//! The Quarray language: text in, statements out.
+//!
+//! The language is a strict superset of SQL. [`parse`] runs the stock `sqlparser` over tokens in which the array
+//! syntax has been rewritten to ordinary SQL with function calls, spans kept; [`syntax`] reads those calls back as
+//! typed array syntax, for the binder and for the formatter.
+//!
+//! Architecture invariant: this crate knows only text. No Arrow, no DataFusion, no async.
+
+pub mod span;
+pub mod diagnostic;
+pub mod statement;
+pub mod syntax;
