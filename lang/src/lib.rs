@@ -6,7 +6,7 @@
 //!
 //! Architecture invariant: this crate knows only text. No Arrow, no DataFusion, no async.
 
-pub mod span;
 pub mod diagnostic;
+pub mod span;
 pub mod statement;
 pub mod syntax;

@@ -1,0 +1,1 @@
+//! Sync loops over cells: no plans, no I/O, nothing awaits.

@@ -1,0 +1,179 @@
+//! What a statement gives back.
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::TryStreamExt;
+
+use crate::error::Error;
+
+/// The result of one statement. Results stream: nothing is read before it is asked for.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Rows, or an array in row form.
+    Rows(Rows),
+    /// Something to draw; the engine never makes pixels.
+    Plot(PlotSpec),
+    /// The text of an `EXPLAIN`.
+    Explain(String),
+    /// A statement without a result was carried out: one line that says what was done.
+    Done(String),
+}
+
+/// A stream of rows. When `dimensions` is not empty the rows are the cells of an array: those columns hold its labels
+/// and are a key, every other column is a variable on exactly these dimensions, and rows come in dimension order.
+pub struct Rows {
+    /// Names of the dimension columns, outermost first; empty for a plain relation.
+    pub dimensions: Vec<String>,
+    /// The dataset that the query was nothing but a name of (`FROM daymet`): a terminal prints its summary instead.
+    pub summary: Option<DatasetSummary>,
+    stream: SendableRecordBatchStream,
+}
+
+impl Rows {
+    /// Rows with the dimensions that are their key.
+    pub fn new(stream: SendableRecordBatchStream, dimensions: Vec<String>, summary: Option<DatasetSummary>) -> Self {
+        Self { dimensions, summary, stream }
+    }
+
+    /// The columns. A field's metadata carries what a label wants: `units`, `long_name`, `calendar`.
+    pub fn schema(&self) -> SchemaRef {
+        self.stream.schema()
+    }
+
+    /// The next batch, or `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
+        Ok(self.stream.try_next().await?)
+    }
+
+    /// Every batch. What comes back is held in memory whole: for results known to be small.
+    pub async fn collect(mut self) -> Result<Vec<RecordBatch>, Error> {
+        let mut batches = Vec::new();
+        while let Some(batch) = self.next().await? {
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
+
+    /// The stream itself, for use with DataFusion.
+    pub fn into_stream(self) -> SendableRecordBatchStream {
+        self.stream
+    }
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Rows").field("schema", &self.schema()).field("dimensions", &self.dimensions).finish()
+    }
+}
+
+/// A dataset in words and numbers, for `\d name` and a bare `FROM name`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DatasetSummary {
+    /// The name it is attached as, or its address.
+    pub name: String,
+    /// Its address, secrets taken out.
+    pub uri: String,
+    /// Names and lengths of the dimensions.
+    pub dimensions: Vec<(String, u64)>,
+    /// Index coordinates, auxiliary coordinates, then data variables.
+    pub variables: Vec<VariableSummary>,
+    /// The group's attributes, as name and text.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// A variable of a [`DatasetSummary`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct VariableSummary {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub role: crate::dataset::Role,
+    /// Names of its dimensions, outermost first.
+    pub dimensions: Vec<String>,
+    /// Cells along each of them.
+    pub shape: Vec<u64>,
+    /// The type of its values: `float32`, `timestamp` …
+    pub data_type: String,
+    /// Cells of a chunk along each dimension.
+    pub chunk_shape: Vec<u64>,
+    /// The codecs (`blosc(lz4, 5, shuffle)` …).
+    pub codecs: String,
+    /// Bytes of all its values, decoded.
+    pub decoded_bytes: u64,
+    /// `units`
+    pub units: Option<String>,
+    /// For an index coordinate: its first and last few labels, as text.
+    pub preview: Option<String>,
+    /// Its attributes, as name and text.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// What to draw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlotSpec {
+    /// A PNG or SVG file, by its extension; `None` is the terminal.
+    pub target: Option<String>,
+    /// Width in inches (at 100 dots an inch).
+    pub width: f64,
+    /// Height in inches.
+    pub height: f64,
+    /// The title, possibly empty.
+    pub title: String,
+    /// The drawing.
+    pub chart: Chart,
+}
+
+/// The kinds of drawings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Chart {
+    /// One or more lines over a common axis; NaN is a gap.
+    Line {
+        /// The horizontal axis.
+        x: Axis,
+        /// What the values are, with units: `tmin [degrees C]`.
+        y_label: String,
+        /// Name and values, as many as `x` has labels.
+        series: Vec<(String, Vec<f64>)>,
+    },
+    /// Cells coloured by value; NaN is blank.
+    HeatMap {
+        /// The horizontal axis.
+        x: Axis,
+        /// The vertical axis: row 0 is at the label `y.labels[0]`.
+        y: Axis,
+        /// What the values are, with units.
+        value_label: String,
+        /// Row by row: `y` × `x` values.
+        values: Vec<f64>,
+    },
+    /// How many values fall between neighbouring edges.
+    Histogram {
+        /// What the values are, with units.
+        value_label: String,
+        /// The edges of the bins, one more than there are counts.
+        edges: Vec<f64>,
+        /// Values in each bin.
+        counts: Vec<u64>,
+    },
+}
+
+/// A labelled axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    /// What it is, with units: `time`, `y [m]`.
+    pub label: String,
+    /// Its positions.
+    pub labels: AxisLabels,
+}
+
+/// Positions along an axis.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AxisLabels {
+    /// Numbers.
+    Numbers(Vec<f64>),
+    /// Instants, in microseconds since 1970-01-01.
+    Times(Vec<i64>),
+    /// Anything else, as text, evenly spaced.
+    Texts(Vec<String>),
+}

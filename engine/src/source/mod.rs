@@ -1,0 +1,44 @@
+//! Where arrays come from: one trait for the cells of an array, whatever the format.
+//!
+//! Architecture invariant: I/O is async and lives in [`ArraySource::fetch`]; decoding is sync and lives in
+//! [`Chunk::read`], so that an operator decodes on its own thread and reduces at once. Only [`store`] opens URLs.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use async_trait::async_trait;
+
+use crate::array::{ChunkGrid, Region};
+
+mod error;
+pub mod store;
+
+pub use error::SourceError;
+
+/// The cells of one array, in chunks.
+#[async_trait]
+pub trait ArraySource: Debug + Send + Sync {
+    /// Its shape and its chunks (for a sharded array the inner ones: the smallest piece that is read by itself).
+    fn grid(&self) -> &ChunkGrid;
+
+    /// Fetches the encoded bytes of a chunk, by its index along each dimension; nothing is decoded. An absent chunk is
+    /// not an error: it reads as the fill value.
+    async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError>;
+}
+
+/// The encoded bytes of one chunk, ready to be decoded piece by piece.
+pub trait Chunk: Debug + Send + Sync {
+    /// Decodes the cells of `region` (relative to the chunk's first cell, inside the array's shape) in C order:
+    /// as many values as the region has cells, of the variable's Arrow type, missing cells as the variable says.
+    ///
+    /// Regions that follow each other in C order are the quick case: each inner block of the codec is then decoded once.
+    fn read(&self, region: &Region) -> Result<ArrayRef, SourceError>;
+
+    /// Bytes fetched from the store.
+    fn encoded_size(&self) -> usize;
+
+    /// Bytes this chunk holds in memory at most while it is read: the encoded ones, and the decoded ones where its
+    /// codec cannot be decoded piece by piece.
+    fn memory_size(&self) -> usize;
+}

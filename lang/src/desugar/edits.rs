@@ -1,0 +1,259 @@
+//! The edits that the pass makes to a statement's tokens. Each is local, so edits of nested constructs compose.
+
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+
+use crate::diagnostic::Diagnostic;
+use crate::lex::Lexeme;
+use crate::span::Span;
+
+/// Tokens inserted beside a token, and the token at the other end of what they wrap.
+struct Insertion {
+    partner: usize,
+    tokens: Vec<Token>,
+}
+
+/// The significant tokens of one statement, and what is to become of them. Positions count significant tokens.
+pub(crate) struct Edits<'a> {
+    all: &'a [Lexeme],
+    significant: Vec<&'a Lexeme>,
+    partners: Vec<Option<usize>>,
+    before: Vec<Vec<Insertion>>,
+    after: Vec<Vec<Insertion>>,
+    replaced: Vec<Option<Vec<Token>>>,
+    claimed: Vec<bool>,
+    /// What is wrong with the array syntax.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Edits<'a> {
+    pub fn new(lexemes: &'a [Lexeme]) -> Self {
+        let significant: Vec<&Lexeme> = lexemes.iter().filter(|lexeme| lexeme.is_significant()).collect();
+        let count = significant.len();
+        Self {
+            all: lexemes,
+            partners: match_brackets(&significant),
+            significant,
+            before: (0..count).map(|_| Vec::new()).collect(),
+            after: (0..count).map(|_| Vec::new()).collect(),
+            replaced: vec![None; count],
+            claimed: vec![false; count],
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// How many significant tokens there are.
+    pub fn len(&self) -> usize {
+        self.significant.len()
+    }
+
+    pub fn token(&self, position: usize) -> Option<&'a Token> {
+        self.significant.get(position).map(|lexeme| &lexeme.token)
+    }
+
+    pub fn is(&self, position: usize, token: &Token) -> bool {
+        self.token(position) == Some(token)
+    }
+
+    /// The unquoted word at `position`, in upper case.
+    pub fn word(&self, position: usize) -> Option<String> {
+        match self.token(position)? {
+            Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_uppercase()),
+            _ => None,
+        }
+    }
+
+    /// Whether the unquoted word at `position` is one of `words`, which are in upper case.
+    pub fn is_word(&self, position: usize, words: &[&str]) -> bool {
+        match self.token(position) {
+            Some(Token::Word(word)) if word.quote_style.is_none() => {
+                words.iter().any(|candidate| candidate.eq_ignore_ascii_case(&word.value))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a word, quoted or not, stands at `position`.
+    pub fn is_name(&self, position: usize) -> bool {
+        matches!(self.token(position), Some(Token::Word(_)))
+    }
+
+    /// The matching bracket of the one at `position`.
+    pub fn partner(&self, position: usize) -> Option<usize> {
+        self.partners.get(position).copied().flatten()
+    }
+
+    /// The next position at the same depth: past the group that opens at `position`, if one does.
+    pub fn next_at_level(&self, position: usize) -> usize {
+        match self.partner(position) {
+            Some(partner) if partner > position => partner + 1,
+            _ => position + 1,
+        }
+    }
+
+    /// The positions in `start..end` at the depth of `start`, group openers included, what is in groups not.
+    pub fn level(&self, start: usize, end: usize) -> Vec<usize> {
+        let mut positions = Vec::new();
+        let mut position = start;
+        while position < end {
+            positions.push(position);
+            position = self.next_at_level(position);
+        }
+        positions
+    }
+
+    /// The parts of `start..end` between commas at its depth; none for an empty range.
+    pub fn split_commas(&self, start: usize, end: usize) -> Vec<(usize, usize)> {
+        if start >= end {
+            return Vec::new();
+        }
+        let mut parts = Vec::new();
+        let mut part_start = start;
+        for position in self.level(start, end) {
+            if self.is(position, &Token::Comma) {
+                parts.push((part_start, position));
+                part_start = position + 1;
+            }
+        }
+        parts.push((part_start, end));
+        parts
+    }
+
+    /// Replaces the token at `position`.
+    pub fn replace(&mut self, position: usize, tokens: Vec<Token>) {
+        if let Some(slot) = self.replaced.get_mut(position) {
+            *slot = Some(tokens);
+        }
+    }
+
+    /// Inserts `opening` before the token `first` and `closing` after the token `last`.
+    pub fn wrap(&mut self, first: usize, last: usize, opening: Vec<Token>, closing: Vec<Token>) {
+        if let Some(insertions) = self.before.get_mut(first) {
+            insertions.push(Insertion { partner: last, tokens: opening });
+        }
+        self.close(last, first, closing);
+    }
+
+    /// Inserts `closing` after the token `last`, as the end of what began at `first`.
+    pub fn close(&mut self, last: usize, first: usize, closing: Vec<Token>) {
+        if let Some(insertions) = self.after.get_mut(last) {
+            insertions.push(Insertion { partner: first, tokens: closing });
+        }
+    }
+
+    /// Marks the bracket at `position` as dealt with.
+    pub fn claim(&mut self, position: usize) {
+        if let Some(claimed) = self.claimed.get_mut(position) {
+            *claimed = true;
+        }
+    }
+
+    /// Whether the bracket at `position` has been dealt with.
+    pub fn is_claimed(&self, position: usize) -> bool {
+        self.claimed.get(position).copied().unwrap_or(false)
+    }
+
+    /// The bytes of the token at `position`; of the place after the last token for a position beyond it.
+    pub fn span(&self, position: usize) -> Span {
+        match (self.significant.get(position), self.significant.last()) {
+            (Some(lexeme), _) => lexeme.span,
+            (None, Some(last)) => Span::new(last.span.end, last.span.end),
+            (None, None) => Span::default(),
+        }
+    }
+
+    /// The token at `position` as a message names it.
+    pub fn found(&self, position: usize) -> String {
+        self.token(position).map_or_else(|| "the end of the statement".to_string(), |token| format!("`{token}`"))
+    }
+
+    /// Records that `expected` was to stand at `position`.
+    pub fn expected(&mut self, expected: &str, position: usize, help: Option<&str>) {
+        let message = format!("expected {expected}, found {}", self.found(position));
+        let diagnostic = Diagnostic::new(message).at(self.span(position));
+        self.diagnostics.push(match help {
+            Some(help) => diagnostic.with_help(help),
+            None => diagnostic,
+        });
+    }
+
+    /// The edited tokens. What is inserted takes the span of the token it is beside.
+    pub fn finish(mut self) -> Result<Vec<TokenWithSpan>, Vec<Diagnostic>> {
+        if !self.diagnostics.is_empty() {
+            return Err(self.diagnostics);
+        }
+        let mut tokens = Vec::with_capacity(self.all.len() * 2);
+        let mut position = 0;
+        for lexeme in self.all {
+            let span = lexeme.location;
+            if !lexeme.is_significant() {
+                tokens.push(TokenWithSpan { token: lexeme.token.clone(), span });
+                continue;
+            }
+            let (mut before, mut after) = (take(&mut self.before, position), take(&mut self.after, position));
+            // What ends last opens first, what begins last closes first.
+            before.sort_by_key(|insertion| std::cmp::Reverse(insertion.partner));
+            after.sort_by_key(|insertion| std::cmp::Reverse(insertion.partner));
+            let own = match self.replaced.get_mut(position).and_then(Option::take) {
+                Some(replacement) => replacement,
+                None => vec![lexeme.token.clone()],
+            };
+            let inserted_before = before.into_iter().flat_map(|insertion| insertion.tokens);
+            let inserted_after = after.into_iter().flat_map(|insertion| insertion.tokens);
+            tokens.extend(
+                inserted_before.chain(own).chain(inserted_after).map(|token| TokenWithSpan { token, span }),
+            );
+            position += 1;
+        }
+        Ok(tokens)
+    }
+}
+
+/// A word that is no keyword wherever it stands.
+pub(crate) fn plain_word(value: &str) -> Token {
+    Token::Word(Word { value: value.to_string(), quote_style: None, keyword: Keyword::NoKeyword })
+}
+
+/// The same token, and if it is a word, one that is no keyword wherever it stands.
+pub(crate) fn as_plain_word(token: &Token) -> Token {
+    match token {
+        Token::Word(word) => Token::Word(Word { keyword: Keyword::NoKeyword, ..word.clone() }),
+        other => other.clone(),
+    }
+}
+
+/// `name (`
+pub(crate) fn call_of(name: &str) -> Vec<Token> {
+    vec![plain_word(name), Token::LParen]
+}
+
+/// `NULL`: a bound that is not given.
+pub(crate) fn null() -> Token {
+    Token::make_keyword("NULL")
+}
+
+fn take(insertions: &mut [Vec<Insertion>], position: usize) -> Vec<Insertion> {
+    insertions.get_mut(position).map(std::mem::take).unwrap_or_default()
+}
+
+fn match_brackets(lexemes: &[&Lexeme]) -> Vec<Option<usize>> {
+    let mut partners = vec![None; lexemes.len()];
+    let mut open: Vec<(usize, Token)> = Vec::new();
+    for (position, lexeme) in lexemes.iter().enumerate() {
+        match lexeme.token {
+            Token::LParen => open.push((position, Token::RParen)),
+            Token::LBracket => open.push((position, Token::RBracket)),
+            Token::LBrace => open.push((position, Token::RBrace)),
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                if open.last().is_some_and(|(_, closing)| *closing == lexeme.token) {
+                    if let Some((start, _)) = open.pop() {
+                        partners[start] = Some(position);
+                        partners[position] = Some(start);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    partners
+}
