@@ -7,6 +7,19 @@
 //! Architecture invariant: this crate knows only text. No Arrow, no DataFusion, no async.
 
 pub mod diagnostic;
+pub mod guard;
 pub mod span;
 pub mod statement;
+pub mod suggest;
 pub mod syntax;
+
+mod desugar;
+mod diagnose;
+mod lex;
+mod own;
+mod parse;
+mod split;
+mod stack;
+
+pub use parse::{parse, parse_stock};
+pub use split::{is_complete, split};

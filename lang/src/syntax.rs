@@ -11,10 +11,26 @@
 //! | `\|> MASK c` | `\|> CALL mask(c)` |
 //! | `\|> INTO 'u' CHUNKS (time 365) WITH (codec = 'zstd')` | `\|> CALL into('u', chunks => list(size(time, 365)), with => list(option('codec', 'zstd')))` |
 //! | `\|> PLOT tmin TO 'p.png' WITH (width = 12)` | `\|> CALL plot(item(tmin), to => 'p.png', with => list(option('width', 12)))` |
+//! | `\|> INTO era5 APPEND ALONG time`, `\|> INTO era5 REGION` | `\|> CALL into(era5, append => time)`, `\|> CALL into(era5, region => true)` |
+//! | `FROM 'u' WITH (sas = 's')[lat = 1]` | `FROM sel('u', with => list(option('sas', 's')), lat => 1)` |
 //! | `OVER (ALONG lon)` | `OVER (PARTITION BY along(lon))` |
 //! | `z[y-1:y+1, x-1:x+1]` | `cells(z, cell_range(y-1, y+1), cell_range(x-1, x+1))` |
+//! | `z[lat = 1:2]` | `cells(z, lat = slice(1, 2))` |
+//! | `z[time-1]`, `z[:time]`, `z[lat = 1]` | the same: a stock subscript |
+//!
+//! A bound that is left out is NULL: `lat = 30:` is `lat => slice(30, NULL)`. A FROM-first subquery of an expression
+//! gets the SELECT that SQL wants there: `(FROM x \|> …)` is `(SELECT * FROM x \|> …)`.
 
-use sqlparser::ast::{Expr, Ident, ObjectName, OrderByExpr, PipeOperator, Query, TableFactor};
+mod calls;
+mod cells;
+mod steps;
+mod subsets;
+
+use sqlparser::ast::{Expr, Ident, ObjectName, OrderByExpr, PipeOperator, Query, WindowFrame};
+
+pub use cells::{cell_reference, window_along};
+pub use steps::array_step;
+pub use subsets::subset;
 
 /// What one selector of a subset asks of its dimension.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +67,8 @@ pub enum Selector {
 pub struct Subset {
     /// What the brackets are on.
     pub source: SubsetSource,
+    /// `WITH (k = v, …)`: names in lower case.
+    pub options: Vec<(String, Expr)>,
     /// Dimensions, as written, and what is asked of them.
     pub selectors: Vec<(Ident, Selector)>,
     /// `AS alias`
@@ -185,24 +203,6 @@ pub struct WindowAlong {
     pub dimensions: Vec<Ident>,
     /// `OVER (… ORDER BY …)`
     pub order_by: Vec<OrderByExpr>,
-}
-
-/// The subset that a table factor is, or `None` when it has no brackets.
-pub fn subset(_factor: &TableFactor) -> Option<Subset> {
-    None
-}
-
-/// The array step that a pipe operator is, or `None` when it is one of SQL's own.
-pub fn array_step(_operator: &PipeOperator) -> Option<ArrayStep> {
-    None
-}
-
-/// The cell reference that an expression is, stock subscripts (`t[time-1]`) included, or `None`.
-pub fn cell_reference(_expression: &Expr) -> Option<CellReference> {
-    None
-}
-
-/// The dimensions of `OVER (ALONG …)`, or `None` for an ordinary window.
-pub fn window_along(_window: &sqlparser::ast::WindowSpec) -> Option<WindowAlong> {
-    None
+    /// `OVER (… ROWS …)`
+    pub frame: Option<WindowFrame>,
 }

@@ -8,7 +8,11 @@ use super::edits::{Edits, null, plain_word};
 pub(super) fn rewrite_selectors(edits: &mut Edits<'_>, start: usize, end: usize) {
     let parts = edits.split_commas(start, end);
     if parts.is_empty() {
-        edits.expected("a dimension", start, Some("write `dim = label`, `dim = low:high`, `dim IN (…)` or `dim[position]`"));
+        edits.expected(
+            "a dimension",
+            start,
+            Some("write `dim = label`, `dim = low:high`, `dim IN (…)` or `dim[position]`"),
+        );
     }
     for (start, end) in parts {
         rewrite_selector(edits, start, end);

@@ -18,6 +18,8 @@ pub(crate) struct Edits<'a> {
     all: &'a [Lexeme],
     significant: Vec<&'a Lexeme>,
     partners: Vec<Option<usize>>,
+    enclosing: Vec<Option<usize>>,
+    clauses: Vec<Option<usize>>,
     before: Vec<Vec<Insertion>>,
     after: Vec<Vec<Insertion>>,
     replaced: Vec<Option<Vec<Token>>>,
@@ -30,9 +32,12 @@ impl<'a> Edits<'a> {
     pub fn new(lexemes: &'a [Lexeme]) -> Self {
         let significant: Vec<&Lexeme> = lexemes.iter().filter(|lexeme| lexeme.is_significant()).collect();
         let count = significant.len();
+        let Brackets { partners, enclosing, clauses } = match_brackets(&significant);
         Self {
             all: lexemes,
-            partners: match_brackets(&significant),
+            partners,
+            enclosing,
+            clauses,
             significant,
             before: (0..count).map(|_| Vec::new()).collect(),
             after: (0..count).map(|_| Vec::new()).collect(),
@@ -81,6 +86,16 @@ impl<'a> Edits<'a> {
     /// The matching bracket of the one at `position`.
     pub fn partner(&self, position: usize) -> Option<usize> {
         self.partners.get(position).copied().flatten()
+    }
+
+    /// The opening bracket that the token at `position` is directly in.
+    pub fn enclosing(&self, position: usize) -> Option<usize> {
+        self.enclosing.get(position).copied().flatten()
+    }
+
+    /// The last word before `position`, at its depth, that begins a clause of a query.
+    pub fn clause(&self, position: usize) -> Option<usize> {
+        self.clauses.get(position).copied().flatten()
     }
 
     /// The next position at the same depth: past the group that opens at `position`, if one does.
@@ -200,9 +215,7 @@ impl<'a> Edits<'a> {
             };
             let inserted_before = before.into_iter().flat_map(|insertion| insertion.tokens);
             let inserted_after = after.into_iter().flat_map(|insertion| insertion.tokens);
-            tokens.extend(
-                inserted_before.chain(own).chain(inserted_after).map(|token| TokenWithSpan { token, span }),
-            );
+            tokens.extend(inserted_before.chain(own).chain(inserted_after).map(|token| TokenWithSpan { token, span }));
             position += 1;
         }
         Ok(tokens)
@@ -236,24 +249,62 @@ fn take(insertions: &mut [Vec<Insertion>], position: usize) -> Vec<Insertion> {
     insertions.get_mut(position).map(std::mem::take).unwrap_or_default()
 }
 
-fn match_brackets(lexemes: &[&Lexeme]) -> Vec<Option<usize>> {
-    let mut partners = vec![None; lexemes.len()];
-    let mut open: Vec<(usize, Token)> = Vec::new();
+/// Words that begin a clause of a query.
+const CLAUSES: &[&str] = &[
+    "AGGREGATE",
+    "BY",
+    "EXCEPT",
+    "EXTEND",
+    "FROM",
+    "HAVING",
+    "INTERSECT",
+    "JOIN",
+    "LIMIT",
+    "MINUS",
+    "OFFSET",
+    "ON",
+    "QUALIFY",
+    "SELECT",
+    "SET",
+    "UNION",
+    "USING",
+    "VALUES",
+    "WHERE",
+];
+
+/// For each token, its matching bracket, the bracket it is in, and the clause it is in.
+struct Brackets {
+    partners: Vec<Option<usize>>,
+    enclosing: Vec<Option<usize>>,
+    clauses: Vec<Option<usize>>,
+}
+
+fn match_brackets(lexemes: &[&Lexeme]) -> Brackets {
+    let count = lexemes.len();
+    let mut brackets =
+        Brackets { partners: vec![None; count], enclosing: vec![None; count], clauses: vec![None; count] };
+    let mut open: Vec<(usize, Token, Option<usize>)> = Vec::new();
+    let mut clause = None;
     for (position, lexeme) in lexemes.iter().enumerate() {
-        match lexeme.token {
-            Token::LParen => open.push((position, Token::RParen)),
-            Token::LBracket => open.push((position, Token::RBracket)),
-            Token::LBrace => open.push((position, Token::RBrace)),
-            Token::RParen | Token::RBracket | Token::RBrace => {
-                if open.last().is_some_and(|(_, closing)| *closing == lexeme.token) {
-                    if let Some((start, _)) = open.pop() {
-                        partners[start] = Some(position);
-                        partners[position] = Some(start);
-                    }
-                }
-            }
-            _ => {}
+        let closes = open.last().is_some_and(|(_, closing, _)| *closing == lexeme.token);
+        if let (true, Some((start, _, outer_clause))) = (closes, if closes { open.pop() } else { None }) {
+            brackets.partners[start] = Some(position);
+            brackets.partners[position] = Some(start);
+            clause = outer_clause;
         }
+        brackets.enclosing[position] = open.last().map(|(start, _, _)| *start);
+        brackets.clauses[position] = clause;
+        let closing = match &lexeme.token {
+            Token::LParen => Token::RParen,
+            Token::LBracket => Token::RBracket,
+            Token::LBrace => Token::RBrace,
+            Token::Word(word) if CLAUSES.iter().any(|name| name.eq_ignore_ascii_case(&word.value)) => {
+                clause = Some(position);
+                continue;
+            }
+            _ => continue,
+        };
+        open.push((position, closing, clause.take()));
     }
-    partners
+    brackets
 }

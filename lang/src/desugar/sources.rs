@@ -8,9 +8,33 @@ use super::pipes::rewrite_options;
 
 /// Words that end the list of a FROM clause.
 const AFTER_FROM: &[&str] = &[
-    "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "OFFSET", "FETCH", "UNION", "EXCEPT", "INTERSECT", "MINUS", "WINDOW",
-    "QUALIFY", "SELECT", "SET", "RETURNING", "PREWHERE", "FORMAT", "SETTINGS", "FOR", "CONNECT", "START", "CLUSTER",
-    "DISTRIBUTE", "SORT", "WHEN",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "ORDER",
+    "HAVING",
+    "LIMIT",
+    "OFFSET",
+    "FETCH",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "MINUS",
+    "WINDOW",
+    "QUALIFY",
+    "SELECT",
+    "SET",
+    "RETURNING",
+    "PREWHERE",
+    "FORMAT",
+    "SETTINGS",
+    "FOR",
+    "CONNECT",
+    "START",
+    "CLUSTER",
+    "DISTRIBUTE",
+    "SORT",
+    "WHEN",
 ];
 
 /// Functions whose arguments hold a FROM of their own.
@@ -31,7 +55,7 @@ pub(super) fn rewrite(edits: &mut Edits<'_>) {
 }
 
 /// Whether the token at `position` is the FROM of a query, not of `EXTRACT(… FROM …)` or `IS DISTINCT FROM`.
-pub(crate) fn is_query_from(edits: &Edits<'_>, position: usize) -> bool {
+fn is_query_from(edits: &Edits<'_>, position: usize) -> bool {
     if !edits.is_word(position, &["FROM"]) {
         return false;
     }
@@ -40,26 +64,13 @@ pub(crate) fn is_query_from(edits: &Edits<'_>, position: usize) -> bool {
     if is_comparison || (position > 0 && edits.is(position - 1, &Token::Period)) {
         return false;
     }
-    let Some(open) = enclosing_paren(edits, position) else { return true };
-    let is_function = open > 0 && edits.is_word(open - 1, FUNCTIONS_WITH_FROM);
-    !is_function || edits.is_word(open + 1, &["SELECT", "WITH"])
-}
-
-/// The parenthesis that the token at `position` is directly in.
-fn enclosing_paren(edits: &Edits<'_>, position: usize) -> Option<usize> {
-    let mut at = position;
-    while at > 0 {
-        at -= 1;
-        match (edits.token(at), edits.partner(at)) {
-            (Some(Token::RParen | Token::RBracket | Token::RBrace), Some(open)) => at = open,
-            (Some(Token::LParen), _) => return Some(at),
-            (Some(Token::LBracket | Token::LBrace), _) => return None,
-            // The FROM of this very query has been passed: what is left of it cannot matter.
-            (Some(Token::VerticalBarRightAngleBracket), _) => return None,
-            _ => {}
+    match edits.enclosing(position) {
+        Some(open) if open > 0 && edits.is_word(open - 1, FUNCTIONS_WITH_FROM) => {
+            edits.is_word(open + 1, &["SELECT", "WITH"])
         }
+        Some(open) => edits.is(open, &Token::LParen),
+        None => true,
     }
-    None
 }
 
 /// Rewrites the sources of a FROM clause that commas separate; JOIN finds the others.
@@ -78,10 +89,10 @@ fn rewrite_from_list(edits: &mut Edits<'_>, start: usize) {
     }
 }
 
-/// Rewrites the source that starts at `start`, if it has brackets or options. Returns the position after it.
-pub(super) fn rewrite_source(edits: &mut Edits<'_>, start: usize) -> usize {
+/// Rewrites the source that starts at `start`, if it has brackets or options.
+pub(super) fn rewrite_source(edits: &mut Edits<'_>, start: usize) {
     let start = if edits.is_word(start, &["LATERAL"]) { start + 1 } else { start };
-    let Some(mut end) = source_end(edits, start) else { return start };
+    let Some(mut end) = source_end(edits, start) else { return };
     if edits.is(start, &Token::LParen) && !starts_query(edits, start + 1) {
         // `FROM (a[…] JOIN b)`
         rewrite_source(edits, start + 1);
@@ -93,27 +104,24 @@ pub(super) fn rewrite_source(edits: &mut Edits<'_>, start: usize) -> usize {
         _ => None,
     };
     if options.is_none() && brackets.is_none() {
-        return end;
+        return;
     }
+    // A query becomes the argument of a call.
+    edits.claim(start);
     if let Some((with, close)) = options {
         edits.replace(with, vec![Token::Comma, plain_word("with"), Token::RArrow, plain_word("list")]);
         rewrite_options(edits, with + 2, close);
         end = close + 1;
     }
     match brackets {
-        Some((open, close)) if !edits.is_claimed(open) => {
+        Some((open, close)) => {
             edits.claim(open);
             edits.wrap(start, close, call_of("sel"), Vec::new());
             edits.replace(open, vec![Token::Comma]);
             edits.replace(close, vec![Token::RParen]);
             rewrite_selectors(edits, open + 1, close);
-            close + 1
         }
-        Some((_, close)) => close + 1,
-        None => {
-            edits.wrap(start, end - 1, call_of("sel"), vec![Token::RParen]);
-            end
-        }
+        None => edits.wrap(start, end - 1, call_of("sel"), vec![Token::RParen]),
     }
 }
 
@@ -122,7 +130,8 @@ fn source_end(edits: &Edits<'_>, start: usize) -> Option<usize> {
     if edits.is(start, &Token::LParen) {
         return edits.partner(start).map(|close| close + 1);
     }
-    let is_part = |position| edits.is_name(position) || matches!(edits.token(position), Some(Token::SingleQuotedString(_)));
+    let is_part =
+        |position| edits.is_name(position) || matches!(edits.token(position), Some(Token::SingleQuotedString(_)));
     if !is_part(start) || edits.is_word(start, NO_NAMES) {
         return None;
     }

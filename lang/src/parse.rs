@@ -1,0 +1,89 @@
+//! Text to statements.
+
+use sqlparser::ast;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use crate::desugar::desugar;
+use crate::diagnose::diagnose;
+use crate::diagnostic::Diagnostic;
+use crate::lex::{DIALECT, Lexeme, lex};
+use crate::span::Span;
+use crate::statement::{Statement, StatementKind};
+use crate::{guard, own, split, stack};
+
+/// Above any depth that [`guard`] lets through: the guard and the stack are what bounds the recursion.
+const RECURSION_LIMIT: usize = 100_000;
+
+/// Reads the statements of a text, separated by `;`. All that is wrong is reported, one diagnostic a statement at least.
+pub fn parse(text: &str) -> Result<Vec<Statement>, Vec<Diagnostic>> {
+    guard::check_length(text).map_err(|diagnostic| vec![diagnostic])?;
+    let lexed = lex(text);
+    if let Some(failure) = lexed.failure {
+        return Err(vec![failure]);
+    }
+    let mut statements = Vec::new();
+    let mut diagnostics = Vec::new();
+    for range in split::statements(&lexed.lexemes) {
+        let lexemes = lexed.lexemes.get(range).unwrap_or_default();
+        match parse_statement(text, lexemes) {
+            Ok(statement) => statements.push(statement),
+            Err(errors) => diagnostics.extend(errors),
+        }
+    }
+    if diagnostics.is_empty() { Ok(statements) } else { Err(diagnostics) }
+}
+
+fn parse_statement(text: &str, lexemes: &[Lexeme]) -> Result<Statement, Vec<Diagnostic>> {
+    let depth = guard::check_depth(lexemes).map_err(|diagnostic| vec![diagnostic])?;
+    let span = split::extent(lexemes).unwrap_or_default();
+    let kind = match own::parse(text, span, lexemes)? {
+        own::Own::Statement(kind) => kind,
+        own::Own::Let { name, query } => {
+            let query = parse_tokens(text, query, depth, |parser| parser.parse_query())?;
+            StatementKind::Let { name, query }
+        }
+        own::Own::None => {
+            let statement = parse_tokens(text, lexemes, depth, |parser| parser.parse_statement())?;
+            StatementKind::Sql(Box::new(statement))
+        }
+    };
+    Ok(Statement { kind, span })
+}
+
+/// Parses one statement of plain SQL, for what the language is compared with.
+#[doc(hidden)]
+pub fn parse_stock(text: &str) -> Result<Vec<ast::Statement>, ParserError> {
+    Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).try_with_sql(text)?.parse_statements()
+}
+
+/// Rewrites the lexemes and runs one rule of stock sqlparser over all of them.
+fn parse_tokens<T: Send>(
+    text: &str,
+    lexemes: &[Lexeme],
+    depth: usize,
+    rule: fn(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<T, Vec<Diagnostic>> {
+    let tokens = desugar(lexemes)?;
+    stack::with_room(depth, || {
+        run(tokens.clone(), rule).map_err(|error| vec![diagnose(text, lexemes, &tokens, &error)])
+    })
+}
+
+/// Runs one rule of stock sqlparser over the tokens, to their end.
+pub(crate) fn run<T>(
+    tokens: Vec<TokenWithSpan>,
+    rule: fn(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<T, ParserError> {
+    let mut parser = Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens);
+    let parsed = rule(&mut parser)?;
+    match parser.peek_token_ref() {
+        TokenWithSpan { token: Token::EOF, .. } => Ok(parsed),
+        found => parser.expected_ref("end of statement", found),
+    }
+}
+
+/// The bytes of `text` in `span`.
+pub(crate) fn slice(text: &str, span: Span) -> &str {
+    text.get(span.start..span.end).unwrap_or("")
+}
