@@ -15,11 +15,13 @@ pub mod syntax;
 
 mod desugar;
 mod diagnose;
+mod format;
 mod lex;
 mod own;
 mod parse;
 mod split;
 mod stack;
 
+pub use format::format;
 pub use parse::{parse, parse_stock};
 pub use split::{is_complete, split};

@@ -23,13 +23,16 @@
 
 mod calls;
 mod cells;
+mod later;
 mod steps;
 mod subsets;
 
 use sqlparser::ast::{Expr, Ident, ObjectName, OrderByExpr, PipeOperator, Query, WindowFrame};
 
 pub use cells::{cell_reference, window_along};
+pub(crate) use later::{LaterStep, later_step};
 pub use steps::array_step;
+pub(crate) use subsets::label_range;
 pub use subsets::subset;
 
 /// What one selector of a subset asks of its dimension.

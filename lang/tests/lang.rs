@@ -4,5 +4,7 @@
 
 #[path = "lang/examples.rs"]
 mod examples;
+#[path = "lang/formatting.rs"]
+mod formatting;
 #[path = "lang/parsing.rs"]
 mod parsing;

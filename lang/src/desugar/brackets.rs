@@ -87,6 +87,8 @@ fn rewrite_selector(edits: &mut Edits<'_>, start: usize, end: usize) {
         let list = after_name + 1;
         if edits.is(list, &Token::LParen) && edits.partner(list) == Some(end - 1) {
             edits.replace(after_name, vec![Token::RArrow, plain_word("labels")]);
+            // `IN (FROM …)` becomes the argument of a call.
+            edits.claim(list);
         } else {
             edits.expected("a list of labels in parentheses after IN", list, None);
         }

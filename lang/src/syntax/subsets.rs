@@ -1,6 +1,6 @@
 //! Sources with brackets or options, and selectors, read back.
 
-use sqlparser::ast::{Expr, Ident, TableFactor};
+use sqlparser::ast::{BinaryOperator, Expr, Ident, TableFactor};
 
 use super::calls::{Call, arguments_of, call_name, object_name_of, options_of, unless_null};
 use super::{Selector, Subset, SubsetSource};
@@ -56,5 +56,14 @@ fn selector_of(value: Expr) -> Selector {
     match arguments_of(&value, "position").map(<[Expr; 1]>::try_from) {
         Some(Ok([position])) => Selector::Position(position),
         _ => Selector::Label(value),
+    }
+}
+
+/// `dim = low:high` inside a cell reference: a comparison with a slice.
+pub(crate) fn label_range(expression: &Expr) -> Option<(Ident, Selector)> {
+    let Expr::BinaryOp { left, op: BinaryOperator::Eq, right } = expression else { return None };
+    match (left.as_ref(), selector_of(right.as_ref().clone())) {
+        (Expr::Identifier(dimension), range @ Selector::LabelRange { .. }) => Some((dimension.clone(), range)),
+        _ => None,
     }
 }
