@@ -1,1 +1,20 @@
 //! Sync loops over cells: no plans, no I/O, nothing awaits.
+//!
+//! A *block* is a box of cells in C order. A `BlockLayout` tells which group each of its cells belongs to, `Cells` are
+//! the values of one argument over it, and an `Accumulator` folds the one into the other.
+
+pub mod accumulate;
+pub mod cells;
+pub mod error;
+mod fold;
+pub mod layout;
+mod native;
+mod wide;
+
+pub use accumulate::{Accumulator, AggregateKind};
+pub use cells::Cells;
+pub use error::KernelError;
+pub use layout::{AxisGroups, BlockLayout, Run, RunGroups};
+
+#[cfg(test)]
+mod tests;
