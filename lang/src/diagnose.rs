@@ -9,6 +9,7 @@ use crate::lex::{Lexeme, uncapitalized};
 use crate::parse::{run, slice};
 use crate::span::Span;
 use crate::suggest;
+use crate::words::KEYWORDS;
 
 /// How often a hidden error is looked for inside another.
 const SEARCHES_MAX: usize = 16;
@@ -210,55 +211,6 @@ impl<'a> Statement<'a> {
         })
     }
 }
-
-/// Keywords worth suggesting.
-const KEYWORDS: &[&str] = &[
-    "SELECT",
-    "FROM",
-    "WHERE",
-    "GROUP",
-    "ORDER",
-    "HAVING",
-    "LIMIT",
-    "OFFSET",
-    "UNION",
-    "EXCEPT",
-    "INTERSECT",
-    "JOIN",
-    "LEFT",
-    "RIGHT",
-    "INNER",
-    "OUTER",
-    "CROSS",
-    "USING",
-    "WITH",
-    "VALUES",
-    "INSERT",
-    "CREATE",
-    "EXPLAIN",
-    "ANALYZE",
-    "DESCRIBE",
-    "SHOW",
-    "ATTACH",
-    "DETACH",
-    "DISTINCT",
-    "BETWEEN",
-    "LIKE",
-    "WHEN",
-    "THEN",
-    "ELSE",
-    "OVER",
-    "PARTITION",
-    "ALONG",
-    "KEEP",
-    "CHUNKS",
-    "APPEND",
-    "REGION",
-    "FILTER",
-    "QUALIFY",
-    "DELETE",
-    "UPDATE",
-];
 
 /// The first line of a token, cut if long.
 fn shortened(token: &str) -> String {

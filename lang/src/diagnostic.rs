@@ -34,6 +34,50 @@ impl Diagnostic {
         self.help = Some(help.into());
         self
     }
+
+    /// The diagnostic with the line of `text` that it is about, and carets under the place:
+    ///
+    /// ```text
+    /// error: unknown step `REDUC`
+    ///  --> 1:14
+    ///   |
+    /// 1 | FROM era5 |> REDUC avg(t)
+    ///   |              ^^^^^
+    /// help: did you mean `REDUCE`?
+    /// ```
+    pub fn render(&self, text: &str) -> String {
+        let mut rendered = format!("error: {}\n", self.message);
+        if let Some(span) = self.span {
+            rendered += &pointer(text, span);
+        }
+        if let Some(help) = &self.help {
+            rendered += &format!("help: {help}\n");
+        }
+        rendered
+    }
+}
+
+/// The line that a span starts in, with carets under what of the span is in it.
+fn pointer(text: &str, span: Span) -> String {
+    let start = floor(text, span.start);
+    let before = text.get(..start).unwrap_or("");
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |offset| start + offset);
+    let end = floor(text, span.end).clamp(start, line_end);
+    let line = text.get(line_start..line_end).unwrap_or("").trim_end_matches('\r');
+    let number = (before.matches('\n').count() + 1).to_string();
+    let lead = text.get(line_start..start).unwrap_or("");
+    // Tabs are kept, so that the carets stand under the place however wide a tab is.
+    let indent: String = lead.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let carets = "^".repeat(text.get(start..end).unwrap_or("").chars().count().max(1));
+    let gutter = " ".repeat(number.len());
+    let column = lead.chars().count() + 1;
+    format!("{gutter}--> {number}:{column}\n{gutter} |\n{number} | {line}\n{gutter} | {indent}{carets}\n")
+}
+
+/// The nearest boundary between characters at or before `byte`.
+fn floor(text: &str, byte: usize) -> usize {
+    (0..=byte.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 impl fmt::Display for Diagnostic {

@@ -6,8 +6,10 @@
 //!
 //! Architecture invariant: this crate knows only text. No Arrow, no DataFusion, no async.
 
+pub mod complete;
 pub mod diagnostic;
 pub mod guard;
+pub mod highlight;
 pub mod span;
 pub mod statement;
 pub mod suggest;
@@ -21,7 +23,10 @@ mod own;
 mod parse;
 mod split;
 mod stack;
+mod words;
 
+pub use complete::complete;
 pub use format::format;
+pub use highlight::highlight;
 pub use parse::{parse, parse_stock};
 pub use split::{is_complete, split};

@@ -2,9 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "lang/completing.rs"]
+mod completing;
 #[path = "lang/examples.rs"]
 mod examples;
 #[path = "lang/formatting.rs"]
 mod formatting;
+#[path = "lang/generated.rs"]
+mod generated;
+#[path = "lang/hostile.rs"]
+mod hostile;
 #[path = "lang/parsing.rs"]
 mod parsing;
+#[path = "lang/superset.rs"]
+mod superset;

@@ -18,7 +18,7 @@ use crate::diagnostic::Diagnostic;
 use crate::lex::Lexeme;
 
 pub(crate) use edits::Edits;
-pub(crate) use verbs::{Clause, Head, VERBS, Verb, verb_named};
+pub(crate) use verbs::{Clause, Head, SQL_PIPE_VERBS, VERBS, Verb, verb_named};
 
 /// The tokens of one statement with its array syntax rewritten.
 pub(crate) fn desugar(lexemes: &[Lexeme]) -> Result<Vec<TokenWithSpan>, Vec<Diagnostic>> {

@@ -8,7 +8,7 @@ mod write;
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Value, ValueWithSpan, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Ident, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut};
 use sqlparser::tokenizer::Token;
 
 use crate::lex::lex;
@@ -55,19 +55,31 @@ fn print_tree<T: Clone + VisitMut + std::fmt::Display>(tree: &T, sugar: bool) ->
         // The visitors never break off.
         let _ = VisitMut::visit(&mut tree, &mut Resugar);
     }
-    let _ = VisitMut::visit(&mut tree, &mut Strings);
+    let _ = VisitMut::visit(&mut tree, &mut Unprintable);
     tree.to_string().replace(CALL_MARK, "")
 }
 
-/// Replaces strings by their text: sqlparser takes two quotes in a string for one that is already escaped.
-struct Strings;
+/// Replaces what sqlparser does not print as it reads it by its text.
+struct Unprintable;
 
-impl VisitorMut for Strings {
+impl VisitorMut for Unprintable {
     type Break = ();
 
+    /// sqlparser takes two quotes in a string for one that is already escaped.
     fn post_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
         if let Value::SingleQuotedString(text) = &value.value {
             value.value = Value::Number(write::string(text), false);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Two minus signs side by side begin a comment.
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        if let Expr::UnaryOp { op: UnaryOperator::Minus, expr } = expression {
+            let operand = expr.to_string();
+            if operand.starts_with('-') {
+                **expr = Expr::Identifier(Ident::new(format!(" {operand}")));
+            }
         }
         ControlFlow::Continue(())
     }

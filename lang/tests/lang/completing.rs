@@ -1,0 +1,111 @@
+//! Completion and highlighting.
+
+use quarray_lang::complete::{CandidateKind, ColumnKind, Names, complete};
+use quarray_lang::highlight::{TokenClass, highlight};
+
+pub struct Tables;
+
+impl Names for Tables {
+    fn tables(&self) -> Vec<String> {
+        vec!["era5".to_string(), "stations".to_string(), "Odd".to_string()]
+    }
+
+    fn columns(&self, table: &str) -> Vec<(String, ColumnKind)> {
+        let columns: &[(&str, ColumnKind)] = match table {
+            "era5" | "store.zarr" => &[
+                ("time", ColumnKind::Dimension),
+                ("lat", ColumnKind::Dimension),
+                ("lon", ColumnKind::Dimension),
+                ("land", ColumnKind::Coordinate),
+                ("t2m", ColumnKind::Variable),
+            ],
+            "stations" => &[("name", ColumnKind::Column), ("lat", ColumnKind::Column)],
+            _ => &[],
+        };
+        columns.iter().map(|(name, kind)| (name.to_string(), *kind)).collect()
+    }
+
+    fn functions(&self) -> Vec<String> {
+        vec!["avg".to_string(), "nearest".to_string(), "lag".to_string()]
+    }
+}
+
+/// The candidates at the `¦` of a text.
+fn candidates(text: &str) -> Vec<String> {
+    let cursor = text.find('¦').unwrap();
+    let completion = complete(&text.replace('¦', ""), cursor, &Tables);
+    completion.candidates.into_iter().map(|candidate| candidate.text).collect()
+}
+
+#[test]
+fn steps_complete_after_a_pipe() {
+    assert_eq!(candidates("FROM era5 |> RE¦"), ["RECHUNK", "REDUCE", "RENAME", "RESAMPLE"]);
+    assert!(candidates("FROM era5 |> ¦").contains(&"SELECT".to_string()));
+}
+
+#[test]
+fn tables_complete_after_from() {
+    assert_eq!(candidates("FROM e¦"), ["era5"]);
+    assert_eq!(candidates("SELECT * FROM era5 JOIN s¦"), ["stations"]);
+    assert_eq!(candidates("SELECT * FROM ¦"), ["era5", "stations", "\"Odd\""]);
+    assert_eq!(candidates("SELECT * FROM era5, s¦"), ["stations"]);
+    assert!(candidates("FROM 'er¦").is_empty());
+    assert!(candidates("-- FROM er¦").is_empty());
+}
+
+#[test]
+fn dimensions_complete_in_brackets_and_lists() {
+    assert_eq!(candidates("FROM era5[l¦"), ["lat", "lon"]);
+    assert_eq!(candidates("FROM era5[lat = 1, ¦"), ["time", "lat", "lon"]);
+    assert_eq!(candidates("FROM era5[lat = ne¦"), ["nearest"]);
+    assert_eq!(candidates("FROM 'store.zarr'[t¦"), ["time"]);
+    assert_eq!(candidates("FROM era5 |> REDUCE avg(t2m) ALONG lat, lo¦"), ["lon"]);
+    assert_eq!(candidates("FROM era5 |> REDUCE avg(t2m) KEEP ti¦"), ["time"]);
+    assert_eq!(candidates("FROM era5 |> COARSEN avg(t2m) BY la¦"), ["lat"]);
+    assert_eq!(candidates("FROM era5 |> SEL l¦"), ["lat", "lon"]);
+    assert_eq!(candidates("FROM era5 |> INTO 'x' CHUNKS (t¦"), ["time"]);
+}
+
+#[test]
+fn columns_and_functions_complete_elsewhere() {
+    assert_eq!(candidates("SELECT la¦ FROM era5"), ["lat", "land", "lag", "LATERAL"]);
+    assert_eq!(candidates("FROM era5 e |> SELECT e.t¦"), ["time", "t2m"]);
+    assert_eq!(candidates("FROM era5 |> SELECT era5.lo¦"), ["lon"]);
+    assert_eq!(
+        candidates("¦"),
+        ["SELECT", "FROM", "ATTACH", "CREATE", "DESCRIBE", "DETACH", "EXPLAIN", "LET", "SHOW", "WITH"]
+    );
+    let completion = complete("FROM era5[é", 12, &Tables);
+    assert_eq!(completion.start, 10);
+    assert!(completion.candidates.is_empty());
+    assert_eq!(complete("FROM x |> ", 10, &Tables).candidates[0].kind, CandidateKind::Verb);
+}
+
+fn classes(text: &str) -> Vec<(&str, TokenClass)> {
+    highlight(text).into_iter().map(|(span, class)| (&text[span.start..span.end], class)).collect()
+}
+
+#[test]
+fn every_piece_has_its_class() {
+    use TokenClass::{Comment, Error, Function, Identifier, Keyword, Number, Operator, String, Verb};
+    assert_eq!(
+        classes("FROM 'é'[a = 1] |> reduce avg(x) -- y"),
+        [
+            ("FROM", Keyword),
+            ("'é'", String),
+            ("[", Operator),
+            ("a", Identifier),
+            ("=", Operator),
+            ("1", Number),
+            ("]", Operator),
+            ("|>", Verb),
+            ("reduce", Verb),
+            ("avg", Function),
+            ("(", Operator),
+            ("x", Identifier),
+            (")", Operator),
+            ("-- y", Comment),
+        ]
+    );
+    assert_eq!(classes("SELECT 'abc"), [("SELECT", Keyword), ("'abc", Error)]);
+}
