@@ -4,7 +4,7 @@ use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::desugar::desugar;
+use crate::desugar::{Edits, desugar};
 use crate::diagnose::diagnose;
 use crate::diagnostic::Diagnostic;
 use crate::lex::{DIALECT, Lexeme, lex};
@@ -64,10 +64,13 @@ fn parse_tokens<T: Send>(
     depth: usize,
     rule: fn(&mut Parser<'_>) -> Result<T, ParserError>,
 ) -> Result<T, Vec<Diagnostic>> {
-    let tokens = desugar(lexemes)?;
-    stack::with_room(depth, || {
-        run(tokens.clone(), rule).map_err(|error| vec![diagnose(text, lexemes, &tokens, &error)])
-    })
+    let parsed = desugar(lexemes).and_then(|tokens| {
+        stack::with_room(depth, || {
+            run(tokens.clone(), rule).map_err(|error| vec![diagnose(text, lexemes, &tokens, &error)])
+        })
+    });
+    // Behind a bracket without a partner no other error means much.
+    parsed.map_err(|errors| Edits::new(lexemes).unmatched_bracket().map_or(errors, |unmatched| vec![unmatched]))
 }
 
 /// Runs one rule of stock sqlparser over the tokens, to their end.

@@ -15,8 +15,8 @@
 //! | `FROM 'u' WITH (sas = 's')[lat = 1]` | `FROM sel('u', with => list(option('sas', 's')), lat => 1)` |
 //! | `OVER (ALONG lon)` | `OVER (PARTITION BY along(lon))` |
 //! | `z[y-1:y+1, x-1:x+1]` | `cells(z, cell_range(y-1, y+1), cell_range(x-1, x+1))` |
-//! | `z[lat = 1:2]` | `cells(z, lat = slice(1, 2))` |
-//! | `z[time-1]`, `z[:time]`, `z[lat = 1]` | the same: a stock subscript |
+//! | `z[lat = 1]`, `z[lat = 1:2]` | `cells(z, lat = 1)`, `cells(z, lat = slice(1, 2))` |
+//! | `z[time-1]`, `z[:time]` | the same: a stock subscript |
 //!
 //! A bound that is left out is NULL: `lat = 30:` is `lat => slice(30, NULL)`. A FROM-first subquery of an expression
 //! gets the SELECT that SQL wants there: `(FROM x \|> …)` is `(SELECT * FROM x \|> …)`.
@@ -30,7 +30,7 @@ mod subsets;
 use sqlparser::ast::{Expr, Ident, ObjectName, OrderByExpr, PipeOperator, Query, WindowFrame};
 
 pub use cells::{cell_reference, window_along};
-pub(crate) use later::{LaterStep, later_step};
+pub(crate) use later::{ClauseValue, LaterStep, later_step};
 pub use steps::array_step;
 pub(crate) use subsets::label_range;
 pub use subsets::subset;

@@ -16,3 +16,5 @@ mod hostile;
 mod parsing;
 #[path = "lang/superset.rs"]
 mod superset;
+#[path = "lang/views.rs"]
+mod views;

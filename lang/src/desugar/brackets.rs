@@ -87,8 +87,10 @@ fn rewrite_selector(edits: &mut Edits<'_>, start: usize, end: usize) {
         let list = after_name + 1;
         if edits.is(list, &Token::LParen) && edits.partner(list) == Some(end - 1) {
             edits.replace(after_name, vec![Token::RArrow, plain_word("labels")]);
-            // `IN (FROM …)` becomes the argument of a call.
-            edits.claim(list);
+            if edits.is_word(list + 1, &["SELECT", "FROM", "WITH", "VALUES"]) {
+                edits.claim(list);
+                edits.wrap(list, end - 1, vec![Token::LParen], vec![Token::RParen]);
+            }
         } else {
             edits.expected("a list of labels in parentheses after IN", list, None);
         }

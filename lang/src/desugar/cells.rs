@@ -1,6 +1,7 @@
 //! Cell references that are no stock subscripts: `z[y-1:y+1, x-1:x+1]` to `cells(z, cell_range(y-1, y+1), …)`.
 //!
-//! One subscript alone (`t[time-1]`, `tp[:time]`, `z[lat = 3]`) parses as it is and stays as it is.
+//! One subscript alone (`t[time-1]`, `tp[:time]`) parses as it is and stays as it is; `z[lat = 3]` does not, for
+//! sqlparser wants something that binds tighter there.
 
 use sqlparser::tokenizer::Token;
 
@@ -50,7 +51,7 @@ const BEFORE_ARRAYS: &[&str] = &[
     "WITH",
 ];
 
-/// Rewrites every cell reference over more than one dimension, and those by a range of labels.
+/// Rewrites every cell reference over more than one dimension, and those by label.
 pub(super) fn rewrite(edits: &mut Edits<'_>) {
     for open in 0..edits.len() {
         if !edits.is(open, &Token::LBracket) || edits.is_claimed(open) {
@@ -58,7 +59,7 @@ pub(super) fn rewrite(edits: &mut Edits<'_>) {
         }
         let (Some(close), Some(base)) = (edits.partner(open), base_of(edits, open)) else { continue };
         let parts = edits.split_commas(open + 1, close);
-        let needs_rewrite = parts.len() > 1 || parts.iter().any(|part| label_range(edits, *part).is_some());
+        let needs_rewrite = parts.len() > 1 || parts.iter().any(|part| has_comparison(edits, *part));
         if needs_rewrite && parts.iter().all(|(start, end)| start < end) {
             rewrite_cells(edits, base, (open, close), &parts);
         }
@@ -91,6 +92,12 @@ fn base_of(edits: &Edits<'_>, open: usize) -> Option<usize> {
     // A name after `::` is a type, after `.` the field of an expression.
     let is_value = first == 0 || !(edits.is(first - 1, &Token::DoubleColon) || edits.is(first - 1, &Token::Period));
     is_value.then_some(first)
+}
+
+/// Whether `=` or IN stands in a subscript, outside of parentheses.
+fn has_comparison(edits: &Edits<'_>, (start, end): (usize, usize)) -> bool {
+    let is_comparison = |position: usize| edits.is(position, &Token::Eq) || edits.is_word(position, &["IN"]);
+    edits.level(start, end).into_iter().any(is_comparison)
 }
 
 /// Where the value starts in `dim = low:high`.

@@ -88,6 +88,26 @@ impl<'a> Edits<'a> {
         self.partners.get(position).copied().flatten()
     }
 
+    /// What is wrong with the brackets, if one of them has no partner.
+    pub fn unmatched_bracket(&self) -> Option<Diagnostic> {
+        let mut opening = None;
+        for position in 0..self.len() {
+            if self.partner(position).is_some() {
+                continue;
+            }
+            match self.token(position)? {
+                Token::LParen | Token::LBracket | Token::LBrace => opening = opening.or(Some(position)),
+                Token::RParen | Token::RBracket | Token::RBrace => {
+                    let message = format!("{} closes nothing", self.found(position));
+                    return Some(Diagnostic::new(message).at(self.span(position)));
+                }
+                _ => {}
+            }
+        }
+        let position = opening?;
+        Some(Diagnostic::new(format!("{} is never closed", self.found(position))).at(self.span(position)))
+    }
+
     /// The opening bracket that the token at `position` is directly in.
     pub fn enclosing(&self, position: usize) -> Option<usize> {
         self.enclosing.get(position).copied().flatten()

@@ -149,7 +149,8 @@ fn starts_query(edits: &Edits<'_>, position: usize) -> bool {
 /// The `WITH` and the closing parenthesis of `WITH (k = …)` at `position`.
 fn options_at(edits: &Edits<'_>, position: usize) -> Option<(usize, usize)> {
     let opens = edits.is_word(position, &["WITH"]) && edits.is(position + 1, &Token::LParen);
-    let has_value = edits.is_name(position + 2) && edits.is(position + 3, &Token::Eq);
+    let is_string = matches!(edits.token(position + 2), Some(Token::SingleQuotedString(_)));
+    let has_value = (edits.is_name(position + 2) || is_string) && edits.is(position + 3, &Token::Eq);
     let close = edits.partner(position + 1)?;
     (opens && has_value).then_some((position, close))
 }

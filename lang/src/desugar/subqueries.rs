@@ -62,8 +62,9 @@ fn is_expression(edits: &Edits<'_>, open: usize) -> bool {
             let is_set_quantifier = edits.is_word(previous, &["ALL", "DISTINCT"])
                 && previous > 0
                 && edits.is_word(previous - 1, &["UNION", "EXCEPT", "INTERSECT", "MINUS"]);
+            let is_verb = previous > 0 && edits.is(previous - 1, &Token::VerticalBarRightAngleBracket);
             // After a word that is no keyword it is a call.
-            let is_call = word.keyword == Keyword::NoKeyword || edits.is_word(previous, FUNCTIONS);
+            let is_call = !is_verb && (word.keyword == Keyword::NoKeyword || edits.is_word(previous, FUNCTIONS));
             !is_set_quantifier && !is_call && !edits.is_word(previous, BEFORE_QUERIES)
         }
         Some(Token::LParen) => !is_query(edits, previous),

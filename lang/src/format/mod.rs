@@ -55,8 +55,14 @@ fn print_tree<T: Clone + VisitMut + std::fmt::Display>(tree: &T, sugar: bool) ->
         // The visitors never break off.
         let _ = VisitMut::visit(&mut tree, &mut Resugar);
     }
+    shown(&tree).replace(CALL_MARK, "")
+}
+
+/// Prints a syntax tree as sqlparser does, but for what it does not print as it reads it.
+fn shown<T: Clone + VisitMut + std::fmt::Display>(tree: &T) -> String {
+    let mut tree = tree.clone();
     let _ = VisitMut::visit(&mut tree, &mut Unprintable);
-    tree.to_string().replace(CALL_MARK, "")
+    tree.to_string()
 }
 
 /// Replaces what sqlparser does not print as it reads it by its text.

@@ -1,10 +1,13 @@
 //! Array syntax to text. `None` where it has no text of its own, so that the calls are printed.
 
-use sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, PipeOperator};
+use std::fmt::Display;
 
+use sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, PipeOperator, VisitMut};
+
+use super::shown;
 use crate::syntax::{
-    Along, ArrayStep, CellIndex, CellReference, IntoMode, Item, LaterStep, Selector, Subset, SubsetSource, WindowAlong,
-    later_step,
+    Along, ArrayStep, CellIndex, CellReference, ClauseValue, IntoMode, Item, LaterStep, Selector, Subset, SubsetSource,
+    WindowAlong, later_step,
 };
 
 /// A string in quotes.
@@ -28,7 +31,7 @@ pub(super) fn subset(subset: &Subset) -> Option<String> {
     }
     let mut text = match &subset.source {
         SubsetSource::Name(name) => object_name(name),
-        SubsetSource::Query(query) => format!("({query})"),
+        SubsetSource::Query(query) => format!("({})", shown(query)),
     };
     if !subset.options.is_empty() {
         text += &format!(" {}", options(&subset.options));
@@ -78,9 +81,9 @@ pub(super) fn step(step: &ArrayStep) -> Option<String> {
             format!("COARSEN {} BY {}{using}", items(coarsened), sizes(by))
         }
         ArrayStep::Resample { items: resampled, dimension, to } => {
-            format!("RESAMPLE {} TO {dimension} {to}", items(resampled))
+            format!("RESAMPLE {} TO {dimension} {}", items(resampled), shown(to))
         }
-        ArrayStep::Mask(condition) => format!("MASK {condition}"),
+        ArrayStep::Mask(condition) => format!("MASK {}", shown(condition)),
         ArrayStep::Into { target, chunks, options: with, mode } => {
             let mut text = format!("INTO {}", object_name(target));
             if !chunks.is_empty() {
@@ -121,6 +124,10 @@ fn later(verb: &str, call: &PipeOperator) -> Option<String> {
         text += &format!(" {part}");
     }
     for (keyword, value) in clauses {
+        let value = match value {
+            ClauseValue::Names(names) => list(&names),
+            ClauseValue::Value(value) => shown(&value),
+        };
         text += &format!(" {keyword} {value}");
     }
     Some(text)
@@ -129,7 +136,7 @@ fn later(verb: &str, call: &PipeOperator) -> Option<String> {
 fn source_item((source, alias): &(Subset, Option<Ident>)) -> Option<String> {
     let text = match (&source.source, source.selectors.is_empty() && source.options.is_empty()) {
         (SubsetSource::Name(name), true) => object_name(name),
-        (SubsetSource::Query(query), true) => format!("({query})"),
+        (SubsetSource::Query(query), true) => format!("({})", shown(query)),
         (_, false) => subset(source)?,
     };
     Some(aliased(&text, alias.as_ref()))
@@ -139,15 +146,15 @@ fn selectors(selectors: &[(Ident, Selector)]) -> String {
     let written: Vec<String> = selectors
         .iter()
         .map(|(dimension, selector)| match selector {
-            Selector::Label(label) => format!("{dimension} = {label}"),
+            Selector::Label(label) => format!("{dimension} = {}", shown(label)),
             Selector::LabelRange { low, high, step } => {
                 format!("{dimension} = {}", range(low.as_ref(), high.as_ref(), step.as_ref()))
             }
             Selector::Labels(labels) => match labels.as_slice() {
-                [Expr::Subquery(query)] => format!("{dimension} IN ({query})"),
+                [Expr::Subquery(query)] => format!("{dimension} IN ({})", shown(query)),
                 labels => format!("{dimension} IN ({})", list(labels)),
             },
-            Selector::Position(position) => format!("{dimension}[{position}]"),
+            Selector::Position(position) => format!("{dimension}[{}]", shown(position)),
             Selector::PositionRange { start, stop, step } => {
                 format!("{dimension}[{}]", range(start.as_ref(), stop.as_ref(), step.as_ref()))
             }
@@ -158,7 +165,7 @@ fn selectors(selectors: &[(Ident, Selector)]) -> String {
 
 /// `low:high:step`
 fn range(low: Option<&Expr>, high: Option<&Expr>, step: Option<&Expr>) -> String {
-    let bound = |bound: Option<&Expr>| bound.map(ToString::to_string).unwrap_or_default();
+    let bound = |bound: Option<&Expr>| bound.map(shown).unwrap_or_default();
     let (high, step) = (bound(high), bound(step));
     let mut text = format!("{}:{high}", bound(low));
     if !step.is_empty() {
@@ -175,14 +182,14 @@ fn cell_index(index: &CellIndex) -> Option<String> {
         CellIndex::Range(low, high) => Some(range(low.as_ref(), high.as_ref(), None)),
         CellIndex::Point(point) => match crate::syntax::label_range(point) {
             Some((dimension, selector)) => Some(selectors(&[(dimension, selector)])),
-            None => Some(point.to_string()),
+            None => Some(shown(point)),
         },
     }
 }
 
 fn items(items: &[Item]) -> String {
     let written: Vec<String> =
-        items.iter().map(|item| aliased(&item.expression.to_string(), item.alias.as_ref())).collect();
+        items.iter().map(|item| aliased(&shown(&item.expression), item.alias.as_ref())).collect();
     written.join(", ")
 }
 
@@ -194,14 +201,15 @@ fn aliased(text: &str, alias: Option<&Ident>) -> String {
 }
 
 /// `dim n, …`
-pub(crate) fn sizes(sizes: &[(Ident, Expr)]) -> String {
-    let written: Vec<String> = sizes.iter().map(|(dimension, size)| format!("{dimension} {size}")).collect();
+fn sizes(sizes: &[(Ident, Expr)]) -> String {
+    let written: Vec<String> = sizes.iter().map(|(dimension, size)| format!("{dimension} {}", shown(size))).collect();
     written.join(", ")
 }
 
 /// `WITH (k = v, …)`
 fn options(options: &[(String, Expr)]) -> String {
-    let written: Vec<String> = options.iter().map(|(name, value)| format!("{} = {value}", option_key(name))).collect();
+    let written: Vec<String> =
+        options.iter().map(|(name, value)| format!("{} = {}", option_key(name), shown(value))).collect();
     format!("WITH ({})", written.join(", "))
 }
 
@@ -219,7 +227,7 @@ fn object_name(name: &ObjectName) -> String {
     parts.join(".")
 }
 
-fn list<T: ToString>(values: &[T]) -> String {
-    let written: Vec<String> = values.iter().map(ToString::to_string).collect();
+fn list<T: Clone + VisitMut + Display>(values: &[T]) -> String {
+    let written: Vec<String> = values.iter().map(shown).collect();
     written.join(", ")
 }

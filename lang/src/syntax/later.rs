@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{Expr, Ident, PipeOperator};
 
-use super::calls::{Call, names_of, object_name_of, options_of, size_of, sizes_of};
+use super::calls::{Call, names_of, object_name_of, size_of};
 use super::steps::item_of;
 use super::subsets::{selectors_of, subset_of_call};
 use super::{Item, Selector, Subset, SubsetSource};
@@ -16,7 +16,16 @@ pub(crate) struct LaterStep {
     pub selectors: Vec<(Ident, Selector)>,
     pub sizes: Vec<(Ident, Expr)>,
     /// Keywords and what follows them, in the order of the verb's clauses.
-    pub clauses: Vec<(&'static str, String)>,
+    pub clauses: Vec<(&'static str, ClauseValue)>,
+}
+
+/// What follows the keyword of a clause.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ClauseValue {
+    /// Dimensions.
+    Names(Vec<Ident>),
+    /// One value.
+    Value(Expr),
 }
 
 /// The parts of the step that a call is.
@@ -37,26 +46,20 @@ pub(crate) fn later_step(operator: &PipeOperator) -> Option<LaterStep> {
     call.has_no_named().then_some(step)
 }
 
-fn clauses_of(verb: &Verb, call: &mut Call) -> Option<Vec<(&'static str, String)>> {
+fn clauses_of(verb: &Verb, call: &mut Call) -> Option<Vec<(&'static str, ClauseValue)>> {
     let mut clauses = Vec::new();
     for clause in verb.clauses {
         let Some(value) = call.take(&clause.keyword().to_lowercase()) else { continue };
-        let text = match clause {
-            Clause::Along | Clause::Keep => joined(names_of(&value)?.iter().map(ToString::to_string)),
-            Clause::By | Clause::Chunks => {
-                joined(sizes_of(&value)?.iter().map(|(name, size)| format!("{name} {size}")))
-            }
-            Clause::WithOptions => joined(options_of(&value)?.iter().map(|(name, value)| format!("{name} = {value}"))),
-            Clause::To | Clause::Using | Clause::WithValue => value.to_string(),
+        let value = match clause {
+            Clause::Along | Clause::Keep => ClauseValue::Names(names_of(&value)?),
+            Clause::To | Clause::Using | Clause::WithValue => ClauseValue::Value(value),
+            // Only verbs that have a view of their own take these.
+            Clause::By | Clause::Chunks | Clause::WithOptions => return None,
             Clause::ToDimension | Clause::Append | Clause::Region => return None,
         };
-        clauses.push((clause.keyword(), text));
+        clauses.push((clause.keyword(), value));
     }
     Some(clauses)
-}
-
-fn joined(parts: impl Iterator<Item = String>) -> String {
-    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn source_of(expression: &Expr) -> Option<(Subset, Option<Ident>)> {
