@@ -1,0 +1,48 @@
+//! What the environment of the process says about stores.
+
+use std::str::FromStr;
+
+/// Variables whose name begins with `AWS_`, `AZURE_` or `GOOGLE_`, and the few others that name credentials.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Environment {
+    variables: Vec<(String, String)>,
+}
+
+impl Environment {
+    /// That of this process.
+    pub(super) fn of_process() -> Self {
+        let names = |name: &str| {
+            ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix))
+                || ["SERVICE_ACCOUNT", "IDENTITY_ENDPOINT", "MSI_ENDPOINT", "HOME"].contains(&name)
+        };
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, value)| names(name) && !value.is_empty())
+            .collect();
+        Self { variables }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(variables: &[(&str, &str)]) -> Self {
+        Self { variables: variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect() }
+    }
+
+    /// The value of one variable.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether one of the variables is there.
+    pub(super) fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.get(name).is_some())
+    }
+
+    /// The variables with that prefix that a builder of a store understands.
+    pub(super) fn settings<K: FromStr>(&self, prefix: &str) -> Vec<(K, String)> {
+        self.variables
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix))
+            .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.clone())))
+            .collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! Files of this machine, read and written on the threads for blocking work.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+/// Which bytes of a file.
+pub(super) enum Part {
+    Whole,
+    Range(Range<u64>),
+    Suffix(u64),
+}
+
+/// The bytes of a file, or `None` when there is no file of that name (a directory is none). A range is cut off at the
+/// end of the file.
+pub(super) async fn read(path: PathBuf, part: Part) -> io::Result<Option<Bytes>> {
+    on_blocking_thread(move || match read_part(&path, &part) {
+        Ok(bytes) => Ok(bytes.map(Bytes::from)),
+        Err(error) if is_absence(&error) => Ok(None),
+        Err(error) => Err(error),
+    })
+    .await
+}
+
+/// The names in a directory, sorted; none when there is no such directory.
+pub(super) async fn list(directory: PathBuf) -> io::Result<Vec<String>> {
+    on_blocking_thread(move || {
+        let entries = match std::fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if is_absence(&error) => return Ok(vec![]),
+            Err(error) => return Err(error),
+        };
+        let mut names = vec![];
+        for entry in entries {
+            // A name that is not UTF-8 cannot be a key.
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        names.sort_unstable();
+        Ok(names)
+    })
+    .await
+}
+
+/// Whether there is something of that name, a broken link included.
+pub(super) async fn exists(path: PathBuf) -> io::Result<bool> {
+    on_blocking_thread(move || match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if is_absence(&error) => Ok(false),
+        Err(error) => Err(error),
+    })
+    .await
+}
+
+/// Writes a file under a temporary name and renames it: readers see the old one or the new one, whole.
+pub(super) async fn write(path: PathBuf, bytes: Bytes) -> io::Result<()> {
+    on_blocking_thread(move || {
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        std::fs::create_dir_all(directory)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".quarray-put-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .tempfile_in(directory)?;
+        file.write_all(&bytes)?;
+        file.persist(&path).map_err(|e| e.error)?;
+        Ok(())
+    })
+    .await
+}
+
+/// Deletes a file, or a directory with all that is in it; links are deleted, not followed.
+pub(super) async fn delete(path: PathBuf) -> io::Result<()> {
+    on_blocking_thread(move || {
+        let deleted = match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(&path),
+            Ok(_) => std::fs::remove_file(&path),
+            Err(error) => Err(error),
+        };
+        match deleted {
+            Err(error) if is_absence(&error) => Ok(()),
+            deleted => deleted,
+        }
+    })
+    .await
+}
+
+fn read_part(path: &Path, part: &Part) -> io::Result<Option<Vec<u8>>> {
+    // Without O_NONBLOCK a named pipe would hold the thread for ever.
+    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    let size = metadata.len();
+    match part {
+        Part::Whole => {
+            let mut bytes = Vec::with_capacity(capacity(size)?);
+            file.read_to_end(&mut bytes)?;
+            Ok(Some(bytes))
+        }
+        Part::Range(range) => read_range(&file, range.start.min(size)..range.end.min(size)).map(Some),
+        Part::Suffix(length) => read_range(&file, size.saturating_sub(*length)..size).map(Some),
+    }
+}
+
+fn read_range(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; capacity(range.end.saturating_sub(range.start))?];
+    file.read_exact_at(&mut bytes, range.start)?;
+    Ok(bytes)
+}
+
+fn capacity(size: u64) -> io::Result<usize> {
+    usize::try_from(size).map_err(|_| io::Error::from(ErrorKind::FileTooLarge))
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
+}
+
+async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
