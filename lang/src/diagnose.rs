@@ -76,23 +76,15 @@ fn innermost(tokens: &[TokenWithSpan], failure: Failure) -> Failure {
     failure
 }
 
-/// The error inside what begins at the token at `position`, if it lies further on.
+/// The error inside the named argument or the subquery that the token at `position` is in, if it lies further on.
 fn retry(tokens: &[TokenWithSpan], position: usize) -> Option<Failure> {
-    let token = &tokens.get(position)?.token;
-    let error = match token {
-        Token::RArrow => run(tokens.get(position + 1..)?.to_vec(), |parser| parser.parse_expr()),
-        Token::Word(word) if word.quote_style.is_none() && is_query_start(word.keyword) => {
-            let before = tokens.get(..position)?.iter().rfind(|token| !matches!(token.token, Token::Whitespace(_)))?;
-            if before.token != Token::LParen {
-                return None;
-            }
-            run(tokens.get(position..)?.to_vec(), |parser| {
-                parser.parse_query().map(|_| sqlparser::ast::Expr::value(sqlparser::ast::Value::Null))
-            })
-        }
-        _ => return None,
+    let error = if tokens.get(position)?.token == Token::RArrow {
+        run(tokens.get(position + 1..)?.to_vec(), |parser| parser.parse_expr()).err()?
+    } else {
+        let start = enclosing_query(tokens, position)?;
+        run(tokens.get(start..)?.to_vec(), |parser| parser.parse_query()).err()?
     };
-    let inner = Failure::of(tokens, &error.err()?);
+    let inner = Failure::of(tokens, &error);
     // The rule stops where its construct ends: that is no error of its own.
     let stopped = inner.expected.as_deref() == Some("end of statement");
     let is_end = |token: &TokenWithSpan| matches!(token.token, Token::RParen | Token::Comma | Token::RBracket);
@@ -101,6 +93,27 @@ fn retry(tokens: &[TokenWithSpan], position: usize) -> Option<Failure> {
     }
     let is_further = inner.is_at_end || inner.position.is_some_and(|at| at > position);
     is_further.then_some(inner)
+}
+
+/// Where the query starts whose parenthesis is the last that is open at `position`.
+fn enclosing_query(tokens: &[TokenWithSpan], position: usize) -> Option<usize> {
+    let mut closed: usize = 0;
+    let before = tokens.get(..position)?.iter().enumerate().rev();
+    let (open, _) =
+        before.filter(|(_, token)| matches!(token.token, Token::LParen | Token::RParen)).find(|(_, token)| {
+            match token.token {
+                Token::RParen => closed += 1,
+                _ if closed > 0 => closed -= 1,
+                _ => return true,
+            }
+            false
+        })?;
+    let mut inside = tokens.iter().enumerate().skip(open + 1);
+    let (start, first) = inside.find(|(_, token)| !matches!(token.token, Token::Whitespace(_)))?;
+    match &first.token {
+        Token::Word(word) if word.quote_style.is_none() && is_query_start(word.keyword) => Some(start),
+        _ => None,
+    }
 }
 
 fn is_query_start(keyword: Keyword) -> bool {

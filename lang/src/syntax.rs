@@ -19,7 +19,8 @@
 //! | `z[time-1]`, `z[:time]` | the same: a stock subscript |
 //!
 //! A bound that is left out is NULL: `lat = 30:` is `lat => slice(30, NULL)`. A FROM-first subquery of an expression
-//! gets the SELECT that SQL wants there: `(FROM x \|> …)` is `(SELECT * FROM x \|> …)`.
+//! gets the SELECT that SQL wants there: `(FROM x |> …)` is `(SELECT * FROM x |> …)`. `|> DROP a` before a
+//! parenthesis gets a `|> SELECT *` after it, for stock sqlparser would read on past the parenthesis.
 
 mod calls;
 mod cells;

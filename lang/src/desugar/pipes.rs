@@ -18,6 +18,7 @@ pub(super) fn rewrite(edits: &mut Edits<'_>) {
         }
         let verb = pipe + 1;
         match edits.word(verb) {
+            Some(word) if word == "DROP" => end_drop(edits, verb),
             Some(word) if SQL_PIPE_VERBS.contains(&word.as_str()) => {}
             Some(word) => match verb_named(&word) {
                 Some(known) => rewrite_step(edits, verb, known),
@@ -25,6 +26,16 @@ pub(super) fn rewrite(edits: &mut Edits<'_>) {
             },
             None => edits.expected("a step after `|>`", verb, None),
         }
+    }
+}
+
+/// sqlparser reads on past the parenthesis after a DROP; it stops before another step, so there is one that does
+/// nothing.
+fn end_drop(edits: &mut Edits<'_>, verb: usize) {
+    let end = step_end(edits, verb + 1);
+    if edits.is(end, &Token::RParen) {
+        let step = [Token::VerticalBarRightAngleBracket, Token::make_keyword("SELECT"), Token::Mul];
+        edits.close(end - 1, verb, step.to_vec());
     }
 }
 

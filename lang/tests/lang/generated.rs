@@ -96,7 +96,7 @@ fn expression() -> Text {
                 ]
             ),
             filled("EXTRACT(YEAR FROM %)", [name()]),
-            filled("-%", [inner.clone()]),
+            filled("- %", [inner.clone()]),
             filled("NOT %", [inner]),
             filled("(FROM % |> REDUCE avg(t2m) AS t)", [source()]),
             filled("(SELECT max(v) FROM %)", [source()]),
@@ -125,9 +125,9 @@ fn selector() -> Text {
     let bounds = |bound: Text| {
         prop_oneof![
             filled("%:%", [maybe(bound.clone()), maybe(bound.clone())]),
-            filled("%:%:%", [maybe(bound.clone()), bound.clone(), bound.clone()]),
+            filled("%:%:%", [maybe(bound.clone()), bound.clone(), words(&["2", "-1", "n", "2 * n"])]),
             filled("%::%", [maybe(bound.clone()), words(&["2", "-1"])]),
-            filled("%: :%", [maybe(bound.clone()), bound]),
+            filled("%: :%", [maybe(bound), words(&["2", "n"])]),
         ]
     };
     prop_oneof![

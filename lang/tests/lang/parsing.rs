@@ -127,7 +127,7 @@ fn errors_say_what_was_expected() {
         ("FROM x |> INTO 'a' APPEND time", "expected ALONG and one dimension after APPEND, found `time`", "time", ""),
         ("FROM x |> ", "expected a step after `|>`, found the end of the statement", "", ""),
         ("EXPLAIN FROM x |> SELECT a b c", "expected the end of the statement, found `c`", "c", ""),
-        ("SELECT * FROM (SELECT a + FROM b)", "expected an expression, found `FROM`", "FROM", ""),
+        ("SELECT * FROM (SELECT a +) x", "expected an expression, found `)`", ")", ""),
         ("ATTACH era5", "expected the path or URL of a store in quotes, found `era5`", "era5", ""),
         ("LET x FROM y", "expected `=` after the name, found `FROM`", "FROM", ""),
         ("SELECT 'abc", "unterminated string literal", "'abc", ""),
