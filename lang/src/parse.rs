@@ -1,6 +1,7 @@
 //! Text to statements.
 
 use sqlparser::ast;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -44,7 +45,7 @@ fn parse_statement(text: &str, lexemes: &[Lexeme]) -> Result<Statement, Vec<Diag
             StatementKind::Let { name, query }
         }
         own::Own::None => {
-            let statement = parse_tokens(text, lexemes, depth, |parser| parser.parse_statement())?;
+            let statement = parse_tokens(text, lexemes, depth, sql_statement)?;
             StatementKind::Sql(Box::new(statement))
         }
     };
@@ -55,6 +56,30 @@ fn parse_statement(text: &str, lexemes: &[Lexeme]) -> Result<Statement, Vec<Diag
 #[doc(hidden)]
 pub fn parse_stock(text: &str) -> Result<Vec<ast::Statement>, ParserError> {
     Parser::new(&DIALECT).with_recursion_limit(RECURSION_LIMIT).try_with_sql(text)?.parse_statements()
+}
+
+/// A statement as DataFusion reads it: `EXPLAIN (SELECT …)` has a query in parentheses, no options.
+fn sql_statement(parser: &mut Parser<'_>) -> Result<ast::Statement, ParserError> {
+    let keyword = |parser: &Parser<'_>, n: usize| match &parser.peek_nth_token_ref(n).token {
+        Token::Word(word) => word.keyword,
+        _ => Keyword::NoKeyword,
+    };
+    let is_paren = |n: usize| parser.peek_nth_token_ref(n).token == Token::LParen;
+    let starts_query = matches!(keyword(parser, 2), Keyword::SELECT | Keyword::FROM | Keyword::WITH | Keyword::VALUES);
+    if keyword(parser, 0) != Keyword::EXPLAIN || !is_paren(1) || !(starts_query || is_paren(2)) {
+        return parser.parse_statement();
+    }
+    parser.advance_token();
+    Ok(ast::Statement::Explain {
+        describe_alias: ast::DescribeAlias::Explain,
+        analyze: false,
+        verbose: false,
+        query_plan: false,
+        estimate: false,
+        statement: Box::new(parser.parse_statement()?),
+        format: None,
+        options: None,
+    })
 }
 
 /// Rewrites the lexemes and runs one rule of stock sqlparser over all of them.

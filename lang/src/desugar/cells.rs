@@ -89,9 +89,10 @@ fn base_of(edits: &Edits<'_>, open: usize) -> Option<usize> {
     while first >= 2 && edits.is(first - 1, &Token::Period) && edits.is_name(first - 2) {
         first -= 2;
     }
-    // A name after `::` is a type, after `.` the field of an expression.
-    let is_value = first == 0 || !(edits.is(first - 1, &Token::DoubleColon) || edits.is(first - 1, &Token::Period));
-    is_value.then_some(first)
+    // A name after `::` is a type, after `.` the field of an expression, after `|>` a verb.
+    let is_other = |token: &Token| first > 0 && edits.is(first - 1, token);
+    let others = [Token::DoubleColon, Token::Period, Token::VerticalBarRightAngleBracket];
+    (!others.iter().any(is_other)).then_some(first)
 }
 
 /// Whether `=` or IN stands in a subscript, outside of parentheses.

@@ -66,6 +66,8 @@ fn queries_nest() {
         "SELECT * FROM a, b[c = 1], (d[e = 2] JOIN f USING (g))",
         "FROM x |> UNION ALL (FROM y |> MASK a), (FROM z |> SEL b = 1)",
         "FROM x |> JOIN y[a = 1] ON x.b = y.b",
+        "EXPLAIN (FROM x |> MASK a)",
+        "EXPLAIN (FROM x) UNION ALL (FROM y)",
         "CREATE OR REPLACE VIEW v AS FROM x[a = 1] |> MASK b",
         "INSERT INTO t FROM x |> MASK b",
         "FROM /* what */ era5 -- where\n [lat = /* [ */ 1] -- end",
