@@ -63,10 +63,9 @@ impl Failure {
 /// Looks for the error that sqlparser met first and then forgot, having tried another rule from an earlier place on.
 fn innermost(tokens: &[TokenWithSpan], failure: Failure) -> Failure {
     let mut failure = failure;
-    if let Some(start) = explained(tokens) {
-        if let Err(error) = run(tokens.get(start..).unwrap_or_default().to_vec(), |parser| parser.parse_statement()) {
-            failure = Failure::of(tokens, &error);
-        }
+    let explained = explained(tokens).and_then(|start| tokens.get(start..)).map(<[TokenWithSpan]>::to_vec);
+    if let Some(Err(error)) = explained.map(|tokens| run(tokens, |parser| parser.parse_statement())) {
+        failure = Failure::of(tokens, &error);
     }
     for _ in 0..SEARCHES_MAX {
         let Some(position) = failure.position else { return failure };

@@ -355,9 +355,9 @@ pub(super) fn rewrite_options(edits: &mut Edits<'_>, start: usize, end: usize) {
 
 /// Makes the word at `position` a name even if it is a keyword; `true`, `false` and NULL stay values.
 fn name_only(edits: &mut Edits<'_>, position: usize) {
-    if let Some(Token::Word(word)) = edits.token(position) {
-        if !matches!(word.keyword, Keyword::TRUE | Keyword::FALSE | Keyword::NULL) {
-            edits.replace(position, vec![as_plain_word(&Token::Word(word.clone()))]);
-        }
+    if let Some(Token::Word(word)) = edits.token(position)
+        && !matches!(word.keyword, Keyword::TRUE | Keyword::FALSE | Keyword::NULL)
+    {
+        edits.replace(position, vec![as_plain_word(&Token::Word(word.clone()))]);
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn rewrite(edits: &mut Edits<'_>) {
 }
 
 /// Whether the token at `position` is the FROM of a query, not of `EXTRACT(… FROM …)` or `IS DISTINCT FROM`.
-fn is_query_from(edits: &Edits<'_>, position: usize) -> bool {
+pub(super) fn is_query_from(edits: &Edits<'_>, position: usize) -> bool {
     if !edits.is_word(position, &["FROM"]) {
         return false;
     }

@@ -4,6 +4,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Token;
 
 use super::edits::Edits;
+use super::sources::is_query_from;
 
 /// Words after which stock sqlparser reads `(FROM …)` as it is.
 const BEFORE_QUERIES: &[&str] = &[
@@ -65,7 +66,11 @@ fn is_expression(edits: &Edits<'_>, open: usize) -> bool {
             let is_verb = previous > 0 && edits.is(previous - 1, &Token::VerticalBarRightAngleBracket);
             // After a word that is no keyword it is a call.
             let is_call = !is_verb && (word.keyword == Keyword::NoKeyword || edits.is_word(previous, FUNCTIONS));
-            !is_set_quantifier && !is_call && !edits.is_word(previous, BEFORE_QUERIES)
+            let is_before_query = match edits.is_word(previous, &["FROM"]) {
+                true => is_query_from(edits, previous),
+                false => edits.is_word(previous, BEFORE_QUERIES),
+            };
+            !is_set_quantifier && !is_call && !is_before_query
         }
         Some(Token::LParen) => !is_query(edits, previous),
         Some(Token::Comma) => {

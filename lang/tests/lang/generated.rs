@@ -16,7 +16,7 @@ fn dimension() -> Text {
 }
 
 fn name() -> Text {
-    words(&["t2m", "tp", "z", "era5", "e.t2m", "\"two words\"", "value", "year", "region"])
+    words(&["t2m", "tp", "z", "era5", "e.t2m", "\"two words\"", "doy", "year", "region"])
 }
 
 fn alias() -> Text {

@@ -125,79 +125,55 @@ fn mutated_example() -> impl Strategy<Value = String> {
     })
 }
 
+/// Tokens of the language, with blanks between them.
+const TOKENS: &str = "FROM SELECT |> REDUCE SEL ALONG KEEP BY TO WITH INTO CHUNKS APPEND REGION PLOT USING COARSEN OVER \
+    PARTITION a b time 'x' 1 -1 [ ] ( ) { } , : :: = => IN AS . ; JOIN ON LET ATTACH DETACH EXPLAIN CREATE VIEW CASE END \
+    \"q\" /* -- EXTERNAL TABLE STORED ZARR LOCATION OPTIONS NOT DISTINCT UNION ALL INTERVAL item( list( slice( DROP MASK";
+
 /// Tokens of the language in any order.
 fn token_soup() -> impl Strategy<Value = String> {
-    let tokens = prop::sample::select(vec![
-        "FROM",
-        "SELECT",
-        "|>",
-        "REDUCE",
-        "SEL",
-        "ALONG",
-        "KEEP",
-        "BY",
-        "TO",
-        "WITH",
-        "INTO",
-        "CHUNKS",
-        "APPEND",
-        "REGION",
-        "PLOT",
-        "USING",
-        "COARSEN",
-        "OVER",
-        "PARTITION",
-        "a",
-        "b",
-        "time",
-        "'x'",
-        "1",
-        "-1",
-        "[",
-        "]",
-        "(",
-        ")",
-        "{",
-        "}",
-        ",",
-        ":",
-        "::",
-        "=",
-        "=>",
-        "IN",
-        "AS",
-        ".",
-        ";",
-        "JOIN",
-        "ON",
-        "LET",
-        "ATTACH",
-        "DETACH",
-        "EXPLAIN",
-        "CREATE",
-        "VIEW",
-        "CASE",
-        "END",
-        "\"q\"",
-        "/*",
-        "--",
-        "\n",
-        "EXTERNAL",
-        "TABLE",
-        "STORED",
-        "ZARR",
-        "LOCATION",
-        "OPTIONS",
-        "NOT",
-        "DISTINCT",
-        "UNION",
-        "ALL",
-        "INTERVAL",
-        "item(",
-        "list(",
-        "slice(",
-    ]);
-    prop::collection::vec(tokens, 0..24).prop_map(|tokens| tokens.join(" "))
+    let tokens: Vec<&str> = TOKENS.split(' ').filter(|token| !token.is_empty()).collect();
+    let separator = prop::sample::select(vec![" ", " ", " ", "\n", ""]);
+    let piece = (prop::sample::select(tokens), separator).prop_map(|(token, separator)| format!("{token}{separator}"));
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+#[test]
+fn long_texts_take_little_time() {
+    for (start, piece) in [
+        ("SELECT a", ",a"),
+        ("SELECT 1 ", "FROM a,"),
+        ("SELECT a", ",x[a,b]"),
+        ("SELECT a", ",a[1:2]"),
+        ("", "a;"),
+        ("", "é;\n"),
+        ("FROM a", ",(FROM b)"),
+        ("FROM a", ",b[c=1]"),
+        ("FROM a[b IN (1", ",'é'"),
+        ("SELECT ", "OVER (ALONG a),"),
+        ("FROM x |> SEL a=1", ",a=1:2"),
+        ("FROM x |> REDUCE avg(a)", ",avg(a) AS b"),
+        ("", "/*!a*/"),
+        ("", "-- a\n"),
+        ("SELECT a.b", ".c"),
+        ("SELECT ", "a "),
+        ("SELECT ", "WHEN a "),
+        ("LET a = ", "' ' "),
+    ] {
+        let text = format!("{start}{}", piece.repeat(900_000 / piece.len()));
+        on_a_small_stack(move || {
+            let started = Instant::now();
+            let _ = parse(&text);
+            let parsed = started.elapsed();
+            highlight(&text);
+            split(&text);
+            is_complete(&text);
+            complete(&text, text.len(), &Tables);
+            let all = started.elapsed();
+            println!("{start}{piece}: {parsed:?}, {all:?}");
+            assert!(all < Duration::from_secs(60), "{start}{piece}…: {parsed:?}, {all:?}");
+        });
+    }
 }
 
 proptest! {
