@@ -11,8 +11,11 @@ use async_trait::async_trait;
 
 use crate::array::{ChunkGrid, Region};
 
+pub mod calendar;
+pub mod cf;
 mod error;
 pub mod store;
+pub mod zarr;
 
 pub use error::SourceError;
 

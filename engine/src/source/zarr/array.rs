@@ -1,0 +1,52 @@
+//! An array of a store as a source of chunks.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::chunk::{Layout, ZarrChunk, chunk_error};
+use super::metadata::ChunkKeys;
+use super::shard::Shards;
+use crate::array::ChunkGrid;
+use crate::source::store::Store;
+use crate::source::{ArraySource, Chunk, SourceError};
+
+/// An array of a Zarr store.
+#[derive(Debug)]
+pub(super) struct ZarrArray {
+    /// Where its chunks are.
+    pub store: Store,
+    /// Its path under the store's root.
+    pub path: String,
+    /// How the keys of its chunks (or shards) are made.
+    pub keys: ChunkKeys,
+    /// Its shape and its chunks; with shards, the inner chunks.
+    pub grid: ChunkGrid,
+    /// What its chunks have in common.
+    pub layout: Arc<Layout>,
+    /// How chunks are packed into shards, where they are.
+    pub shards: Option<Shards>,
+}
+
+#[async_trait]
+impl ArraySource for ZarrArray {
+    fn grid(&self) -> &ChunkGrid {
+        &self.grid
+    }
+
+    async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError> {
+        let counts = self.grid.chunk_counts();
+        if chunk.len() != counts.len() || chunk.iter().zip(&counts).any(|(index, count)| index >= count) {
+            return Err(chunk_error(&self.layout, chunk, format!("there are {counts:?} chunks")));
+        }
+        let encoded = match &self.shards {
+            None => self.store.get(&self.keys.key(&self.path, chunk)).await?,
+            Some(shards) => {
+                let (shard, inner) = shards.place_of(chunk);
+                let key = self.keys.key(&self.path, &shard);
+                shards.fetch(&self.store, &key, &self.layout.array, &shard, &inner).await?
+            }
+        };
+        Ok(Arc::new(ZarrChunk::new(self.layout.clone(), chunk, encoded)?))
+    }
+}

@@ -1,0 +1,206 @@
+//! One encoded chunk, and the cells that are read from it.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, BinaryArray, StringArray, UInt64Array};
+use arrow::buffer::Buffer;
+use arrow::compute::take;
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::codec::{Access, BlockReader, Chain, Decoded};
+use super::fill::Fill;
+use super::runs::Runs;
+use super::stored_type::StoredType;
+use crate::array::Region;
+use crate::source::cf::Decoding;
+use crate::source::{Chunk, SourceError};
+
+/// What the chunks of an array have in common.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// The array's address, for messages.
+    pub array: String,
+    /// What a cell holds.
+    pub stored_type: StoredType,
+    /// Cells of a whole chunk along each dimension.
+    pub chunk_shape: Vec<u64>,
+    /// The cells of absent chunks.
+    pub fill: Fill,
+    /// The codecs.
+    pub chain: Chain,
+    /// What the cells mean.
+    pub decoding: Decoding,
+}
+
+/// A chunk of an array.
+#[derive(Debug)]
+pub(super) struct ZarrChunk {
+    layout: Arc<Layout>,
+    index: Vec<u64>,
+    body: Body,
+    encoded_size: usize,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// Nothing is stored: fill values.
+    Absent,
+    /// Cells as they are.
+    Plain(Buffer),
+    /// Blosc, block by block.
+    Blocks(BlockReader),
+    /// Decoded whole when first read; the encoded bytes are let go then.
+    Whole { encoded: Mutex<Option<Bytes>>, decoded: OnceLock<Result<Decoded, String>> },
+}
+
+impl ZarrChunk {
+    /// The chunk with that index, of its encoded bytes; `None` where nothing is stored.
+    pub fn new(layout: Arc<Layout>, index: &[u64], encoded: Option<Bytes>) -> Result<Self, SourceError> {
+        let encoded_size = encoded.as_ref().map_or(0, Bytes::len);
+        let body = match encoded {
+            None => Ok(Body::Absent),
+            Some(encoded) => Body::of(&layout.chain, encoded),
+        };
+        match body {
+            Ok(body) => Ok(Self { layout, index: index.to_vec(), body, encoded_size }),
+            Err(message) => Err(chunk_error(&layout, index, message)),
+        }
+    }
+
+    fn stored(&self, region: &Region) -> Result<ArrayRef, String> {
+        let layout = &self.layout;
+        let Some(runs) = Runs::new(region, &layout.chunk_shape) else {
+            return Err(format!("{region:?} does not lie in a chunk of {:?}", layout.chunk_shape));
+        };
+        let cells = cells_of(&runs)?;
+        if let Body::Absent = self.body {
+            return filled(layout, cells);
+        }
+        let cell_size = layout.stored_type.size().unwrap_or(0);
+        let bytes = match &self.body {
+            Body::Absent => Buffer::default(),
+            Body::Plain(buffer) => gathered(buffer, &runs, cell_size)?,
+            Body::Blocks(blocks) => {
+                let mut bytes = room_for(cells, cell_size)?;
+                let length = runs.length as usize * cell_size;
+                for start in runs.starts() {
+                    let start = start as usize * cell_size;
+                    blocks.append(start..start + length, &mut bytes)?;
+                }
+                Buffer::from_vec(bytes)
+            }
+            Body::Whole { encoded, decoded } => match decoded.get_or_init(|| decode_whole(&layout.chain, encoded)) {
+                Ok(Decoded::Fixed(buffer)) => gathered(buffer, &runs, cell_size)?,
+                Ok(Decoded::Variable(array)) => return taken(array, &runs),
+                Err(message) => return Err(message.clone()),
+            },
+        };
+        layout.stored_type.array_of(bytes, cells)
+    }
+}
+
+impl Body {
+    fn of(chain: &Chain, encoded: Bytes) -> Result<Self, String> {
+        match (chain.access(), chain.decoded_size()) {
+            (Access::Plain, size) => match size == Some(encoded.len()) {
+                true => Ok(Self::Plain(Buffer::from(encoded))),
+                false => Err(format!("{} bytes, expected {}", encoded.len(), size.unwrap_or(0))),
+            },
+            (Access::Blocks, Some(size)) => match BlockReader::new(encoded.clone(), size)? {
+                Some(blocks) => Ok(Self::Blocks(blocks)),
+                None => Ok(Self::whole(encoded)),
+            },
+            _ => Ok(Self::whole(encoded)),
+        }
+    }
+
+    fn whole(encoded: Bytes) -> Self {
+        Self::Whole { encoded: Mutex::new(Some(encoded)), decoded: OnceLock::new() }
+    }
+}
+
+impl Chunk for ZarrChunk {
+    fn read(&self, region: &Region) -> Result<ArrayRef, SourceError> {
+        let decode = || self.layout.decoding.decode(self.stored(region)?);
+        decode().map_err(|message| chunk_error(&self.layout, &self.index, message))
+    }
+
+    fn encoded_size(&self) -> usize {
+        self.encoded_size
+    }
+
+    fn memory_size(&self) -> usize {
+        match &self.body {
+            Body::Absent => 0,
+            Body::Plain(buffer) => buffer.len(),
+            Body::Blocks(blocks) => blocks.memory_size(),
+            Body::Whole { .. } => {
+                // Texts are in the encoded bytes at least.
+                self.encoded_size + self.layout.chain.decoded_size().unwrap_or(4 * self.encoded_size)
+            }
+        }
+    }
+}
+
+/// An error of a chunk.
+pub(super) fn chunk_error(layout: &Layout, index: &[u64], message: String) -> SourceError {
+    SourceError::Chunk { array: layout.array.clone(), chunk: index.to_vec(), message }
+}
+
+fn decode_whole(chain: &Chain, encoded: &Mutex<Option<Bytes>>) -> Result<Decoded, String> {
+    let encoded = encoded.lock().take();
+    chain.decode(encoded.ok_or_else(|| "its bytes were let go".to_string())?)
+}
+
+fn cells_of(runs: &Runs) -> Result<usize, String> {
+    let cells = runs.length.checked_mul(runs.count).and_then(|cells| usize::try_from(cells).ok());
+    cells.ok_or_else(|| format!("{} runs of {} cells do not fit in memory", runs.count, runs.length))
+}
+
+fn room_for(cells: usize, cell_size: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let size = cells.checked_mul(cell_size);
+    match size.map(|size| bytes.try_reserve_exact(size)) {
+        Some(Ok(())) => Ok(bytes),
+        _ => Err(format!("no memory for {cells} cells")),
+    }
+}
+
+/// The runs of a decoded chunk: a slice where there is one run, copied where there are more.
+fn gathered(chunk: &Buffer, runs: &Runs, cell_size: usize) -> Result<Buffer, String> {
+    let length = runs.length as usize * cell_size;
+    let mut starts = runs.starts().map(|start| start as usize * cell_size);
+    if runs.count == 1 {
+        return Ok(chunk.slice_with_length(starts.next().unwrap_or(0), length));
+    }
+    let mut bytes = room_for(cells_of(runs)?, cell_size)?;
+    starts.for_each(|start| bytes.extend_from_slice(&chunk[start..start + length]));
+    Ok(Buffer::from_vec(bytes))
+}
+
+/// The runs of texts.
+fn taken(array: &ArrayRef, runs: &Runs) -> Result<ArrayRef, String> {
+    let starts = runs.starts();
+    if runs.count == 1 {
+        return Ok(array.slice(starts.map(|start| start as usize).next().unwrap_or(0), runs.length as usize));
+    }
+    let indexes: UInt64Array = starts.flat_map(|start| start..start + runs.length).collect::<Vec<u64>>().into();
+    take(array, &indexes, None).map_err(|error| error.to_string())
+}
+
+/// Cells of an absent chunk.
+fn filled(layout: &Layout, cells: usize) -> Result<ArrayRef, String> {
+    match &layout.fill {
+        Fill::Text(text) => Ok(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, cells)))),
+        Fill::Binary(bytes) => Ok(Arc::new(BinaryArray::from_iter_values(std::iter::repeat_n(bytes, cells)))),
+        Fill::Bytes(cell) => {
+            let mut bytes = room_for(cells, cell.len())?;
+            match cell.iter().all(|&byte| byte == 0) {
+                true => bytes.resize(cells * cell.len(), 0),
+                false => (0..cells).for_each(|_| bytes.extend_from_slice(cell)),
+            }
+            layout.stored_type.array_of(Buffer::from_vec(bytes), cells)
+        }
+    }
+}
