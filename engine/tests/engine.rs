@@ -1,0 +1,5 @@
+//! The engine's one integration test binary: a module for each area.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "engine/zarr_corpus.rs"]
+mod zarr_corpus;
