@@ -15,6 +15,9 @@ pub const OPERATORS_MAX: usize = 2_000;
 /// The most brackets that may be open at once.
 pub const BRACKETS_MAX: usize = 200;
 
+/// The most names that dots may join: sqlparser takes time quadratic in them.
+pub const NAMES_MAX: usize = 100;
+
 /// Refuses a text that is too long.
 pub(crate) fn check_length(text: &str) -> Result<(), Diagnostic> {
     if text.len() <= TEXT_BYTES_MAX {
@@ -33,6 +36,7 @@ pub(crate) fn check_depth(lexemes: &[Lexeme]) -> Result<usize, Diagnostic> {
     let mut total: usize = 0;
     let mut brackets: usize = 0;
     let mut deepest: usize = 0;
+    check_names(lexemes)?;
     for lexeme in lexemes {
         match kind_of(&lexeme.token) {
             Kind::Open => {
@@ -75,6 +79,24 @@ pub(crate) fn check_depth(lexemes: &[Lexeme]) -> Result<usize, Diagnostic> {
         }
     }
     Ok(deepest)
+}
+
+/// Refuses `a.b.c…` of too many names.
+fn check_names(lexemes: &[Lexeme]) -> Result<(), Diagnostic> {
+    let (mut dots, mut is_after_word) = (0, false);
+    for lexeme in lexemes.iter().filter(|lexeme| lexeme.is_significant()) {
+        let is_word = matches!(lexeme.token, Token::Word(_));
+        dots = match lexeme.token {
+            Token::Period => dots + 1,
+            Token::Word(_) if !is_after_word => dots,
+            _ => 0,
+        };
+        is_after_word = is_word;
+        if dots >= NAMES_MAX {
+            return Err(Diagnostic::new(format!("more than {NAMES_MAX} names are joined here")).at(lexeme.span));
+        }
+    }
+    Ok(())
 }
 
 #[derive(Default)]

@@ -160,7 +160,7 @@ fn long_texts_take_little_time() {
         ("SELECT ", "WHEN a "),
         ("LET a = ", "' ' "),
     ] {
-        let text = format!("{start}{}", piece.repeat(900_000 / piece.len()));
+        let text = format!("{start}{}", piece.repeat(100_000 / piece.len()));
         on_a_small_stack(move || {
             let started = Instant::now();
             let _ = parse(&text);
@@ -171,7 +171,7 @@ fn long_texts_take_little_time() {
             complete(&text, text.len(), &Tables);
             let all = started.elapsed();
             println!("{start}{piece}: {parsed:?}, {all:?}");
-            assert!(all < Duration::from_secs(60), "{start}{piece}…: {parsed:?}, {all:?}");
+            assert!(all < Duration::from_secs(20), "{start}{piece}…: {parsed:?}, {all:?}");
         });
     }
 }
