@@ -1,0 +1,9 @@
+//! The tests that need more than one crate, in one binary: one link, one build.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "quarray/answer.rs"]
+mod answer;
+#[path = "quarray/golden.rs"]
+mod golden;
+#[path = "quarray/run.rs"]
+mod run;
