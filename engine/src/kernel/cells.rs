@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 
 use super::error::KernelError;
 use super::layout::BlockLayout;
-use super::native::{Native, true_bits};
+use super::native::{Native, Physical, native_values, true_bits, with_native};
 
 /// The values of an argument over the cells of a block, with how a missing cell is told.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,30 @@ impl Missing {
             (Some(nulls), None) => Self::Bits { present: nulls.into_inner(), nan },
             (None, Some(mask)) => Self::Bits { present: mask, nan },
             (Some(nulls), Some(mask)) => Self::Bits { present: nulls.inner() & &mask, nan },
+        }
+    }
+
+    /// Of one argument alone: a bit for each cell that is there; `None` if all are.
+    pub(crate) fn present(cells: &Cells<'_>) -> Option<BooleanBuffer> {
+        match (Self::of(cells, None), Physical::of(cells.values.data_type())) {
+            (Self::Nan | Self::Bits { nan: true, .. }, Some(physical)) => with_native!(physical, T => {
+                let (values, nulls) = (native_values::<T>(cells.values), cells.values.nulls());
+                Some(BooleanBuffer::collect_bool(values.len(), |k| {
+                    values[k].is_number() && nulls.is_none_or(|nulls| nulls.is_valid(k))
+                }))
+            }),
+            (Self::Bits { present, .. }, _) => Some(present),
+            (Self::Nothing | Self::Nan, _) => None,
+        }
+    }
+
+    /// Also leaves out the cells whose bit is not set.
+    pub(crate) fn and(self, bits: Option<BooleanBuffer>) -> Self {
+        match (self, bits) {
+            (missing, None) => missing,
+            (Self::Nothing, Some(present)) => Self::Bits { present, nan: false },
+            (Self::Nan, Some(present)) => Self::Bits { present, nan: true },
+            (Self::Bits { present, nan }, Some(bits)) => Self::Bits { present: &present & &bits, nan },
         }
     }
 }

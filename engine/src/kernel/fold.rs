@@ -12,6 +12,10 @@ const FLAGS: usize = 4096;
 
 /// Something that cells of type `T` can be folded into. Every method is `#[inline(always)]` where it is implemented.
 pub(crate) trait Fold<T: Native> {
+    /// Told before each of the other calls: the index in the block of the run's first cell.
+    #[inline(always)]
+    fn start(&mut self, _cell: usize) {}
+
     /// Adds the cells of a run to one group.
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P);
 
@@ -29,11 +33,11 @@ pub(crate) fn fold<T: Native, F: Fold<T>>(target: &mut F, layout: &BlockLayout, 
         || match missing {
             Missing::Nothing => layout.for_each_run(
                 #[inline(always)]
-                |run| visit(target, run.groups, &values[run.cells], Every),
+                |run| visit(target, run.cells.start, run.groups, &values[run.cells], Every),
             ),
             Missing::Nan => layout.for_each_run(
                 #[inline(always)]
-                |run| visit(target, run.groups, &values[run.cells], NotNan),
+                |run| visit(target, run.cells.start, run.groups, &values[run.cells], NotNan),
             ),
             Missing::Bits { present, nan } => {
                 let mut flags = [false; FLAGS];
@@ -47,7 +51,7 @@ pub(crate) fn fold<T: Native, F: Fold<T>>(target: &mut F, layout: &BlockLayout, 
                             if *nan {
                                 flags.iter_mut().zip(values).for_each(|(flag, value)| *flag &= value.is_number());
                             }
-                            visit(target, run.groups.skip(start - run.cells.start), values, Flags(flags));
+                            visit(target, start, run.groups.skip(start - run.cells.start), values, Flags(flags));
                         }
                     },
                 );
@@ -72,7 +76,14 @@ pub(crate) fn for_each_cell(layout: &BlockLayout, mut visit: impl FnMut(usize, u
 }
 
 #[inline(always)]
-fn visit<T: Native, F: Fold<T>, P: Presence>(target: &mut F, groups: RunGroups<'_>, values: &[T], present: P) {
+fn visit<T: Native, F: Fold<T>, P: Presence>(
+    target: &mut F,
+    cell: usize,
+    groups: RunGroups<'_>,
+    values: &[T],
+    present: P,
+) {
+    target.start(cell);
     match groups {
         RunGroups::One(group) => target.one(group, values, present),
         RunGroups::Consecutive(first) => target.consecutive(first, values, present),
@@ -82,7 +93,7 @@ fn visit<T: Native, F: Fold<T>, P: Presence>(target: &mut F, groups: RunGroups<'
 
 /// Unpacks the bits from `start` on, one for each flag.
 #[inline(always)]
-fn unpack(bits: &BooleanBuffer, start: usize, flags: &mut [bool]) {
+pub(crate) fn unpack(bits: &BooleanBuffer, start: usize, flags: &mut [bool]) {
     let bits = bits.slice(start, flags.len());
     let chunks = bits.bit_chunks();
     let mut rows = flags.chunks_exact_mut(64);

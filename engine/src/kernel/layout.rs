@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::KernelError;
+use super::place::Place;
 
 /// What the position along one dimension of a block contributes to the group index.
 #[derive(Debug, Clone)]
@@ -37,18 +38,7 @@ pub struct BlockLayout {
     /// One more than the greatest group.
     bound: usize,
     fault: Option<String>,
-    position: Position,
-}
-
-/// Where the cells lie in the whole array: ties are broken by it.
-#[derive(Debug, Clone, Default)]
-#[allow(dead_code)]
-pub(crate) enum Position {
-    /// Not told: cells count in the order in which they arrive.
-    #[default]
-    Arrival,
-    /// Of the unmerged dimensions: length in the block, distance in the whole array between neighbours.
-    Placed { first: u64, steps: Vec<(usize, u64)> },
+    place: Option<Place>,
 }
 
 /// Neighbouring cells, as many as share a simple rule for their groups.
@@ -101,7 +91,7 @@ impl BlockLayout {
             axes: Vec::with_capacity(shape.len()),
             bound: 0,
             fault: None,
-            position: Position::Arrival,
+            place: None,
         };
         if shape.len() != axes.len() {
             layout.fault = Some(format!("{} dimensions, but groups for {}", shape.len(), axes.len()));
@@ -126,17 +116,11 @@ impl BlockLayout {
     /// for each dimension of the block. Aggregates that choose a cell need it to choose the first in C order when
     /// blocks come in any order; without it the first to arrive is chosen.
     pub fn placed(mut self, block: &[usize], origin: &[usize], whole: &[usize]) -> Self {
-        let (mut first, mut stride, mut steps) = (0u64, 1u64, Vec::with_capacity(whole.len()));
-        for ((&length, &start), &all) in block.iter().zip(origin).zip(whole).rev() {
-            first += start as u64 * stride;
-            steps.push((length, stride));
-            stride *= all as u64;
-        }
-        steps.reverse();
-        if steps.iter().map(|(length, _)| length).product::<usize>() != self.cells {
+        let place = Place::new(block, origin, whole);
+        if place.cells() != self.cells {
             self.fault = Some(format!("a block of {} cells placed as a box of shape {block:?}", self.cells));
         }
-        self.position = Position::Placed { first, steps };
+        self.place = Some(place);
         self
     }
 
@@ -178,9 +162,8 @@ impl BlockLayout {
         Ok(())
     }
 
-    #[allow(dead_code)]
-    pub(crate) fn position(&self) -> &Position {
-        &self.position
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     /// Adds a dimension, merged with the one before it where they make one; returns the most it contributes.
@@ -206,7 +189,9 @@ impl BlockLayout {
         }
         match (self.axes.last_mut(), &step) {
             (Some(Axis { length: outer, step: Step::Collapsed }), Step::Collapsed) => *outer *= length,
-            (Some(Axis { length: outer, step: Step::Stride(wide) }), Step::Stride(narrow)) if *wide == narrow * length => {
+            (Some(Axis { length: outer, step: Step::Stride(wide) }), Step::Stride(narrow))
+                if *wide == narrow * length =>
+            {
                 *outer *= length;
                 *wide = *narrow;
             }

@@ -7,14 +7,19 @@ pub mod accumulate;
 pub mod cells;
 pub mod error;
 mod fold;
+pub mod gather;
 pub mod layout;
 mod native;
+mod place;
 mod wide;
+pub mod window;
 
 pub use accumulate::{Accumulator, AggregateKind};
 pub use cells::Cells;
 pub use error::KernelError;
+pub use gather::{broadcast, select, slice_box};
 pub use layout::{AxisGroups, BlockLayout, Run, RunGroups};
+pub use window::{WindowKind, moving_window};
 
 #[cfg(test)]
 mod tests;

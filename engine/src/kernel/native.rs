@@ -14,6 +14,9 @@ pub(crate) trait Native: ArrowNativeType + PartialEq + Default + Send + Sync {
     fn is_number(self) -> bool {
         self == self
     }
+
+    /// The value as a float, rounded to the nearest one.
+    fn float(self) -> f64;
 }
 
 /// The Rust type that stores an Arrow type.
@@ -38,9 +41,11 @@ impl Physical {
             DataType::Int8 => Self::Int8,
             DataType::Int16 => Self::Int16,
             DataType::Int32 | DataType::Date32 | DataType::Time32(_) => Self::Int32,
-            DataType::Int64 | DataType::Timestamp(..) | DataType::Date64 | DataType::Time64(_) | DataType::Duration(_) => {
-                Self::Int64
-            }
+            DataType::Int64
+            | DataType::Timestamp(..)
+            | DataType::Date64
+            | DataType::Time64(_)
+            | DataType::Duration(_) => Self::Int64,
             DataType::UInt8 | DataType::Boolean => Self::UInt8,
             DataType::UInt16 => Self::UInt16,
             DataType::UInt32 => Self::UInt32,
@@ -50,6 +55,16 @@ impl Physical {
             _ => return None,
         })
     }
+
+    /// The bytes of a value.
+    pub(crate) fn width(self) -> usize {
+        match self {
+            Self::Int8 | Self::UInt8 => 1,
+            Self::Int16 | Self::UInt16 => 2,
+            Self::Int32 | Self::UInt32 | Self::Float32 => 4,
+            Self::Int64 | Self::UInt64 | Self::Float64 => 8,
+        }
+    }
 }
 
 /// `with_native!(physical, T => expression)`: the expression with `T` standing for the Rust type.
@@ -57,23 +72,58 @@ macro_rules! with_native {
     ($physical:expr, $T:ident => $body:expr) => {{
         use $crate::kernel::native::Physical;
         match $physical {
-            Physical::Int8 => { type $T = i8; $body }
-            Physical::Int16 => { type $T = i16; $body }
-            Physical::Int32 => { type $T = i32; $body }
-            Physical::Int64 => { type $T = i64; $body }
-            Physical::UInt8 => { type $T = u8; $body }
-            Physical::UInt16 => { type $T = u16; $body }
-            Physical::UInt32 => { type $T = u32; $body }
-            Physical::UInt64 => { type $T = u64; $body }
-            Physical::Float32 => { type $T = f32; $body }
-            Physical::Float64 => { type $T = f64; $body }
+            Physical::Int8 => {
+                type $T = i8;
+                $body
+            }
+            Physical::Int16 => {
+                type $T = i16;
+                $body
+            }
+            Physical::Int32 => {
+                type $T = i32;
+                $body
+            }
+            Physical::Int64 => {
+                type $T = i64;
+                $body
+            }
+            Physical::UInt8 => {
+                type $T = u8;
+                $body
+            }
+            Physical::UInt16 => {
+                type $T = u16;
+                $body
+            }
+            Physical::UInt32 => {
+                type $T = u32;
+                $body
+            }
+            Physical::UInt64 => {
+                type $T = u64;
+                $body
+            }
+            Physical::Float32 => {
+                type $T = f32;
+                $body
+            }
+            Physical::Float64 => {
+                type $T = f64;
+                $body
+            }
         }
     }};
 }
 pub(crate) use with_native;
 
 macro_rules! native {
-    ($($T:ty),*) => { $(impl Native for $T {})* };
+    ($($T:ty),*) => { $(impl Native for $T {
+        #[inline(always)]
+        fn float(self) -> f64 {
+            self as f64
+        }
+    })* };
 }
 native!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, i128);
 

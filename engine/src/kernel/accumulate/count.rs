@@ -21,7 +21,7 @@ pub(crate) struct CountAccumulator {
 }
 
 #[derive(Debug)]
-struct Counts(Vec<u64>);
+pub(crate) struct Counts(pub(crate) Vec<u64>);
 
 impl CountAccumulator {
     pub(crate) fn new(argument: Option<DataType>, groups: usize) -> Self {

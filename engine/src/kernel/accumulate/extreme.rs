@@ -40,17 +40,16 @@ pub(crate) struct ExtremeAccumulator<T: Ordered, const GREATEST: bool> {
 }
 
 #[derive(Debug)]
-struct Extremes<T: Ordered, const GREATEST: bool> {
-    keys: Vec<T::Key>,
+pub(crate) struct Extremes<T: Ordered, const GREATEST: bool> {
+    pub(crate) keys: Vec<T::Key>,
     /// 1 where a group has had a cell.
-    seen: Vec<u8>,
+    pub(crate) seen: Vec<u8>,
 }
 
 impl<T: Ordered, const GREATEST: bool> ExtremeAccumulator<T, GREATEST> {
     /// An accumulator of `groups` extremes of an argument that is stored as `T`.
     pub(crate) fn new(argument: DataType, groups: usize) -> Self {
-        let keys = vec![Extremes::<T, GREATEST>::IDENTITY; groups];
-        Self { argument, extremes: Extremes { keys, seen: vec![0; groups] } }
+        Self { argument, extremes: Extremes::new(groups) }
     }
 }
 
@@ -108,6 +107,16 @@ impl<T: Ordered, const GREATEST: bool> Extremes<T, GREATEST> {
     /// The key that every other key is better than.
     const IDENTITY: T::Key = if GREATEST { T::LEAST } else { T::GREATEST };
 
+    pub(crate) fn new(groups: usize) -> Self {
+        Self { keys: vec![Self::IDENTITY; groups], seen: vec![0; groups] }
+    }
+
+    /// Forgets all cells.
+    pub(crate) fn reset(&mut self) {
+        self.keys.fill(Self::IDENTITY);
+        self.seen.fill(0);
+    }
+
     #[inline(always)]
     fn better(a: T::Key, b: T::Key) -> T::Key {
         if GREATEST { a.max(b) } else { a.min(b) }
@@ -122,26 +131,9 @@ impl<T: Ordered, const GREATEST: bool> Extremes<T, GREATEST> {
 impl<T: Ordered, const GREATEST: bool> Fold<T> for Extremes<T, GREATEST> {
     #[inline(always)]
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
-        let mut keys = [Self::IDENTITY; LANES];
-        let mut seen = [P::EVERY && !values.is_empty(); LANES];
-        let rows = values.chunks_exact(LANES);
-        let (rest, whole) = (rows.remainder(), values.len() / LANES * LANES);
-        for (row, start) in rows.zip((0..).step_by(LANES)) {
-            let here = present.part(start..start + LANES);
-            for k in 0..LANES {
-                let has = here.has(k, row[k]);
-                keys[k] = Self::better(keys[k], Self::key_if(has, row[k]));
-                seen[k] |= has;
-            }
-        }
-        let here = present.part(whole..values.len());
-        for (k, &value) in rest.iter().enumerate() {
-            let has = here.has(k, value);
-            keys[k] = Self::better(keys[k], Self::key_if(has, value));
-            seen[k] |= has;
-        }
-        self.keys[group] = keys.into_iter().fold(self.keys[group], Self::better);
-        self.seen[group] |= u8::from(seen.contains(&true));
+        let (key, seen) = extreme_of::<T, P, GREATEST>(values, present);
+        self.keys[group] = Self::better(self.keys[group], key);
+        self.seen[group] |= u8::from(seen);
     }
 
     #[inline(always)]
@@ -166,6 +158,30 @@ impl<T: Ordered, const GREATEST: bool> Fold<T> for Extremes<T, GREATEST> {
             self.seen[group] |= u8::from(has);
         }
     }
+}
+
+/// The best key of the cells that count, and whether there is one.
+#[inline(always)]
+pub(crate) fn extreme_of<T: Ordered, P: Presence, const GREATEST: bool>(values: &[T], present: P) -> (T::Key, bool) {
+    let mut keys = [Extremes::<T, GREATEST>::IDENTITY; LANES];
+    let rows = values.chunks_exact(LANES);
+    let (rest, whole) = (rows.remainder(), values.len() / LANES * LANES);
+    for (row, start) in rows.zip((0..).step_by(LANES)) {
+        let here = present.part(start..start + LANES);
+        for k in 0..LANES {
+            let key = Extremes::<T, GREATEST>::key_if(here.has(k, row[k]), row[k]);
+            keys[k] = Extremes::<T, GREATEST>::better(keys[k], key);
+        }
+    }
+    let here = present.part(whole..values.len());
+    for (k, &value) in rest.iter().enumerate() {
+        keys[k] = Extremes::<T, GREATEST>::better(keys[k], Extremes::<T, GREATEST>::key_if(here.has(k, value), value));
+    }
+    let best = keys.into_iter().fold(Extremes::<T, GREATEST>::IDENTITY, Extremes::<T, GREATEST>::better);
+    // The key that loses to all others is a value too, of integers: then the cells are looked at.
+    let seen =
+        best != Extremes::<T, GREATEST>::IDENTITY || values.iter().enumerate().any(|(k, &value)| present.has(k, value));
+    (best, seen)
 }
 
 macro_rules! ordered_integer {

@@ -3,9 +3,13 @@
 use arrow::datatypes::DataType;
 
 use super::Accumulator;
+use super::choice::ChoiceAccumulator;
 use super::count::CountAccumulator;
 use super::extreme::ExtremeAccumulator;
+use super::quantile::QuantileAccumulator;
 use super::sum::SumAccumulator;
+use super::variance::VarianceAccumulator;
+use super::weighted::WeightedAverageAccumulator;
 use crate::kernel::error::KernelError;
 use crate::kernel::native::{Physical, with_native};
 
@@ -78,6 +82,15 @@ impl AggregateKind {
             (A::Average, [argument]) if is_number(argument) => Some(T::Float64),
             (A::Minimum | A::Maximum, [argument]) => Physical::of(argument).map(|_| argument.clone()),
             (A::Any | A::All, [T::Boolean]) => Some(T::Boolean),
+            (A::Variance { .. } | A::StandardDeviation { .. } | A::Median | A::Quantile { .. }, [argument])
+                if is_number(argument) =>
+            {
+                Some(T::Float64)
+            }
+            (A::WeightedAverage, [value, weight]) if is_number(value) && is_number(weight) => Some(T::Float64),
+            (A::ArgMinimum | A::ArgMaximum | A::First | A::Last, [label, key]) => {
+                Physical::of(label).and(Physical::of(key)).map(|_| label.clone())
+            }
             _ => None,
         };
         result.ok_or_else(|| self.unsupported(arguments))
@@ -86,21 +99,29 @@ impl AggregateKind {
     /// An accumulator for `groups` groups of arguments of these types.
     pub fn accumulator(&self, arguments: &[DataType], groups: usize) -> Result<Box<dyn Accumulator>, KernelError> {
         self.result_type(arguments)?;
-        let physical = arguments.last().and_then(Physical::of);
-        match (self, arguments, physical) {
-            (Self::Count | Self::CountAll, ..) => {
-                Ok(Box::new(CountAccumulator::new(arguments.first().cloned(), groups)))
-            }
-            (Self::Sum, [argument], Some(physical)) => Ok(sum_accumulator(physical, argument.clone(), groups)),
-            (Self::Average, [argument], Some(physical)) => Ok(average_accumulator(physical, argument.clone(), groups)),
-            (Self::Minimum | Self::All, [argument], Some(physical)) => {
-                with_native!(physical, T => Ok(Box::new(ExtremeAccumulator::<T, false>::new(argument.clone(), groups))))
-            }
-            (Self::Maximum | Self::Any, [argument], Some(physical)) => {
-                with_native!(physical, T => Ok(Box::new(ExtremeAccumulator::<T, true>::new(argument.clone(), groups))))
-            }
-            _ => Err(self.unsupported(arguments)),
+        let unsupported = || self.unsupported(arguments);
+        if matches!(self, Self::Count | Self::CountAll) {
+            return Ok(Box::new(CountAccumulator::new(arguments.first().cloned(), groups)));
         }
+        let argument = arguments.first().ok_or_else(unsupported)?.clone();
+        let physical = Physical::of(&argument).ok_or_else(unsupported)?;
+        Ok(match *self {
+            Self::Sum => sum_accumulator(physical, argument, groups),
+            Self::Average => average_accumulator(physical, argument, groups),
+            Self::Minimum | Self::All => extreme_accumulator::<false>(physical, argument, groups),
+            Self::Maximum | Self::Any => extreme_accumulator::<true>(physical, argument, groups),
+            Self::Variance { ddof } => Box::new(VarianceAccumulator::new(argument, physical, ddof, false, groups)),
+            Self::StandardDeviation { ddof } => {
+                Box::new(VarianceAccumulator::new(argument, physical, ddof, true, groups))
+            }
+            Self::ArgMinimum | Self::First => choice_accumulator::<false>(arguments, false, groups)?,
+            Self::ArgMaximum => choice_accumulator::<true>(arguments, false, groups)?,
+            Self::Last => choice_accumulator::<true>(arguments, true, groups)?,
+            Self::Median => quantile_accumulator(physical, argument, 0.5, groups),
+            Self::Quantile { fraction } => quantile_accumulator(physical, argument, f64::from_bits(fraction), groups),
+            Self::WeightedAverage => Box::new(WeightedAverageAccumulator::new(arguments, physical, groups)),
+            Self::Count | Self::CountAll => return Err(unsupported()),
+        })
     }
 
     /// The bytes that an accumulator takes for each group, before any cell: to reserve memory before it is made.
@@ -111,7 +132,9 @@ impl AggregateKind {
             Self::Sum | Self::Average => 16,
             Self::Minimum | Self::Maximum => 1 + arguments.first().and_then(DataType::primitive_width).unwrap_or(1),
             Self::Any | Self::All => 2,
-            _ => 24,
+            Self::Variance { .. } | Self::StandardDeviation { .. } | Self::Median | Self::Quantile { .. } => 24,
+            Self::ArgMinimum | Self::ArgMaximum | Self::First | Self::Last => 24,
+            Self::WeightedAverage => 16,
         }
     }
 
@@ -164,4 +187,29 @@ fn average_accumulator(physical: Physical, argument: DataType, groups: usize) ->
         Physical::Float32 => Box::new(SumAccumulator::<f64>::new::<f32>(argument, true, groups)),
         Physical::Float64 => Box::new(SumAccumulator::<f64>::new::<f64>(argument, true, groups)),
     }
+}
+
+fn extreme_accumulator<const GREATEST: bool>(
+    physical: Physical,
+    argument: DataType,
+    groups: usize,
+) -> Box<dyn Accumulator> {
+    with_native!(physical, T => Box::new(ExtremeAccumulator::<T, GREATEST>::new(argument, groups)))
+}
+
+/// Of (label, key): the key decides.
+fn choice_accumulator<const GREATEST: bool>(
+    arguments: &[DataType],
+    last: bool,
+    groups: usize,
+) -> Result<Box<dyn Accumulator>, KernelError> {
+    let physical = arguments.last().and_then(Physical::of);
+    let Some(physical) = physical else {
+        return Err(KernelError::Arity { what: "a choice by key", expected: 2, found: arguments.len() });
+    };
+    Ok(with_native!(physical, T => Box::new(ChoiceAccumulator::<T, GREATEST>::new(arguments, last, groups))))
+}
+
+fn quantile_accumulator(physical: Physical, argument: DataType, fraction: f64, groups: usize) -> Box<dyn Accumulator> {
+    with_native!(physical, T => Box::new(QuantileAccumulator::<T>::new(argument, fraction, groups)))
 }

@@ -1,9 +1,14 @@
 //! Aggregates over groups of cells: what each is, and the state that blocks are folded into.
 
-mod count;
-mod extreme;
+mod choice;
+pub(super) mod count;
+pub(super) mod extreme;
 mod kind;
-mod sum;
+mod labels;
+mod quantile;
+pub(super) mod sum;
+pub(super) mod variance;
+mod weighted;
 
 use std::fmt::Debug;
 use std::ops::Range;

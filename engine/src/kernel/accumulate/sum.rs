@@ -48,15 +48,26 @@ type UpdateFunction<S> = fn(&mut Totals<S>, &BlockLayout, &Cells<'_>, &Missing);
 
 #[derive(Debug)]
 pub(crate) struct Totals<S> {
-    sums: Vec<S>,
-    counts: Vec<u64>,
+    pub(crate) sums: Vec<S>,
+    pub(crate) counts: Vec<u64>,
 }
 
 impl<S: Total> SumAccumulator<S> {
     /// An accumulator of `groups` sums, or averages, of an argument that is stored as `T`.
     pub(crate) fn new<T: Summand<S>>(argument: DataType, average: bool, groups: usize) -> Self {
-        let totals = Totals { sums: vec![S::default(); groups], counts: vec![0; groups] };
-        Self { argument, average, totals, update: update_totals::<T, S> }
+        Self { argument, average, totals: Totals::new(groups), update: update_totals::<T, S> }
+    }
+}
+
+impl<S: Total> Totals<S> {
+    pub(crate) fn new(groups: usize) -> Self {
+        Self { sums: vec![S::default(); groups], counts: vec![0; groups] }
+    }
+
+    /// Forgets all cells.
+    pub(crate) fn reset(&mut self) {
+        self.sums.fill(S::default());
+        self.counts.fill(0);
     }
 }
 
@@ -84,7 +95,8 @@ impl<S: Total> Accumulator for SumAccumulator<S> {
 
     fn merge(&mut self, layout: &BlockLayout, state: &[ArrayRef]) -> Result<(), KernelError> {
         check_merge("sum", 2, self.totals.counts.len(), layout, state)?;
-        let (sums, counts) = (state_values::<S>(&state[0], &S::STATE)?, state_values::<u64>(&state[1], &DataType::UInt64)?);
+        let (sums, counts) =
+            (state_values::<S>(&state[0], &S::STATE)?, state_values::<u64>(&state[1], &DataType::UInt64)?);
         let totals = &mut self.totals;
         for_each_cell(layout, |cell, group| {
             totals.sums[group] = totals.sums[group].plus(sums[cell]);

@@ -1,0 +1,219 @@
+//! `var` and `stddev`: number, mean and sum of squared differences from the mean (Welford, Chan), which is stable
+//! however the cells are split into blocks, and exactly zero for constant cells.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, UInt64Array};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::datatypes::DataType;
+
+use super::Accumulator;
+use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
+use crate::kernel::error::KernelError;
+use crate::kernel::fold::{Fold, fold, for_each_cell};
+use crate::kernel::layout::BlockLayout;
+use crate::kernel::native::{Native, Physical, native_values, state_values, with_native};
+
+const LANES: usize = 16;
+
+/// Cells of one group that are gone over twice at a time: they stay in L1.
+const TWICE: usize = 4096;
+
+/// Variances, or standard deviations, of groups.
+#[derive(Debug)]
+pub(crate) struct VarianceAccumulator {
+    argument: DataType,
+    physical: Physical,
+    ddof: u8,
+    root: bool,
+    moments: Moments,
+}
+
+/// Number, mean and squared differences of the cells of each group. The numbers are floats since loops divide by them.
+#[derive(Debug)]
+pub(crate) struct Moments {
+    pub(crate) counts: Vec<f64>,
+    means: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl VarianceAccumulator {
+    /// An accumulator of `groups` variances with `ddof` degrees of freedom, or their roots.
+    pub(crate) fn new(argument: DataType, physical: Physical, ddof: u8, root: bool, groups: usize) -> Self {
+        Self { argument, physical, ddof, root, moments: Moments::new(groups) }
+    }
+}
+
+impl Accumulator for VarianceAccumulator {
+    fn update(
+        &mut self,
+        layout: &BlockLayout,
+        arguments: &[Cells<'_>],
+        mask: Option<&BooleanArray>,
+    ) -> Result<(), KernelError> {
+        let groups = self.moments.counts.len();
+        check_update("variance", std::slice::from_ref(&self.argument), groups, layout, arguments, mask)?;
+        let missing = Missing::of(&arguments[0], mask);
+        with_native!(self.physical, T => {
+            fold(&mut self.moments, layout, &native_values::<T>(arguments[0].values), &missing);
+        });
+        Ok(())
+    }
+
+    fn merge(&mut self, layout: &BlockLayout, state: &[ArrayRef]) -> Result<(), KernelError> {
+        check_merge("variance", 3, self.moments.counts.len(), layout, state)?;
+        let counts = state_values::<u64>(&state[0], &DataType::UInt64)?;
+        let means = state_values::<f64>(&state[1], &DataType::Float64)?;
+        let squares = state_values::<f64>(&state[2], &DataType::Float64)?;
+        for_each_cell(layout, |cell, group| self.moments.merge(group, counts[cell] as f64, means[cell], squares[cell]));
+        Ok(())
+    }
+
+    fn state_types(&self) -> Vec<DataType> {
+        vec![DataType::UInt64, DataType::Float64, DataType::Float64]
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>, KernelError> {
+        let moments = std::mem::replace(&mut self.moments, Moments::new(0));
+        Ok(vec![
+            Arc::new(UInt64Array::from_iter_values(moments.counts.iter().map(|&count| count as u64))),
+            Arc::new(Float64Array::from(moments.means)),
+            Arc::new(Float64Array::from(moments.squares)),
+        ])
+    }
+
+    fn finish(&mut self, range: Range<usize>) -> Result<ArrayRef, KernelError> {
+        Ok(Arc::new(self.moments.variances(range, self.ddof, self.root, 1)))
+    }
+
+    fn memory_size(&self) -> usize {
+        3 * self.moments.counts.capacity() * size_of::<f64>()
+    }
+}
+
+impl Moments {
+    pub(crate) fn new(groups: usize) -> Self {
+        Self { counts: vec![0.0; groups], means: vec![0.0; groups], squares: vec![0.0; groups] }
+    }
+
+    /// Forgets all cells.
+    pub(crate) fn reset(&mut self) {
+        self.counts.fill(0.0);
+        self.means.fill(0.0);
+        self.squares.fill(0.0);
+    }
+
+    /// The variances of groups, or their roots; null where a group has fewer than `least` cells, or too few.
+    pub(crate) fn variances(&self, range: Range<usize>, ddof: u8, root: bool, least: usize) -> Float64Array {
+        let (counts, squares) = (&self.counts[range.clone()], &self.squares[range]);
+        let freedom = |k: usize| counts[k] - f64::from(ddof);
+        let enough = |k: usize| freedom(k) > 0.0 && counts[k] >= least as f64;
+        let nulls = NullBuffer::new(BooleanBuffer::collect_bool(counts.len(), enough));
+        let variance = |k: usize| if enough(k) { squares[k] / freedom(k) } else { 0.0 };
+        let values = (0..counts.len()).map(|k| if root { variance(k).sqrt() } else { variance(k) }).collect::<Vec<_>>();
+        Float64Array::new(values.into(), (nulls.null_count() > 0).then_some(nulls))
+    }
+
+    /// Adds cells of which number, mean and squares are known (Chan).
+    #[inline(always)]
+    fn merge(&mut self, group: usize, count: f64, mean: f64, squares: f64) {
+        if count > 0.0 {
+            let (before, difference) = (self.counts[group], mean - self.means[group]);
+            let share = count / (before + count);
+            self.counts[group] = before + count;
+            self.means[group] += difference * share;
+            self.squares[group] += squares + difference * difference * before * share;
+        }
+    }
+
+    /// Adds one cell, or nothing, without a branch (Welford).
+    #[inline(always)]
+    fn add(count: &mut f64, mean: &mut f64, squares: &mut f64, has: bool, value: f64) {
+        let number = *count + if has { 1.0 } else { 0.0 };
+        let before = value - *mean;
+        let middle = *mean + before / number;
+        *squares += if has { before * (value - middle) } else { 0.0 };
+        *mean = if has { middle } else { *mean };
+        *count = number;
+    }
+}
+
+impl<T: Native> Fold<T> for Moments {
+    #[inline(always)]
+    fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
+        for (part, start) in values.chunks(TWICE).zip((0..).step_by(TWICE)) {
+            let present = present.part(start..start + part.len());
+            if let Some((count, mean, squares)) = moments(part, present) {
+                self.merge(group, count, mean, squares);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn consecutive<P: Presence>(&mut self, first: usize, values: &[T], present: P) {
+        let groups = first..first + values.len();
+        let counts = &mut self.counts[groups.clone()];
+        let (means, squares) = (&mut self.means[groups.clone()], &mut self.squares[groups]);
+        let present = present.part(0..values.len());
+        for (k, (((count, mean), squares), &value)) in counts.iter_mut().zip(means).zip(squares).zip(values).enumerate()
+        {
+            Self::add(count, mean, squares, present.has(k, value), value.float());
+        }
+    }
+
+    #[inline(always)]
+    fn labelled<P: Presence>(&mut self, base: usize, labels: &[u32], stride: usize, values: &[T], present: P) {
+        for (k, (&label, &value)) in labels.iter().zip(values).enumerate() {
+            let group = base + label as usize * stride;
+            let (count, mean) = (&mut self.counts[group], &mut self.means[group]);
+            Self::add(count, mean, &mut self.squares[group], present.has(k, value), value.float());
+        }
+    }
+}
+
+/// Number, mean and squares of a slice, in two passes; `None` if no cell counts. The first pass sums differences from
+/// one of the cells, so that the mean of equal cells is exactly their value.
+#[inline(always)]
+fn moments<T: Native, P: Presence>(values: &[T], present: P) -> Option<(f64, f64, f64)> {
+    let (_, &origin) = values.iter().enumerate().find(|&(k, &value)| present.has(k, value))?;
+    let origin = origin.float();
+    let (sum, count) = sum_of(
+        values,
+        present,
+        #[inline(always)]
+        |value| value - origin,
+    );
+    let mean = origin + sum / count;
+    let (squares, _) = sum_of(
+        values,
+        present,
+        #[inline(always)]
+        |value| (value - mean) * (value - mean),
+    );
+    Some((count, mean, squares))
+}
+
+/// The sum of a term over the cells that count, and their number.
+#[inline(always)]
+fn sum_of<T: Native, P: Presence>(values: &[T], present: P, term: impl Fn(f64) -> f64) -> (f64, f64) {
+    let (mut sums, mut counts) = ([0f64; LANES], [0f64; LANES]);
+    let rows = values.chunks_exact(LANES);
+    let (rest, whole) = (rows.remainder(), values.len() / LANES * LANES);
+    for (row, start) in rows.zip((0..).step_by(LANES)) {
+        let here = present.part(start..start + LANES);
+        for k in 0..LANES {
+            let has = here.has(k, row[k]);
+            sums[k] += if has { term(row[k].float()) } else { 0.0 };
+            counts[k] += if has { 1.0 } else { 0.0 };
+        }
+    }
+    let here = present.part(whole..values.len());
+    for (k, &value) in rest.iter().enumerate() {
+        if here.has(k, value) {
+            sums[k] += term(value.float());
+            counts[k] += 1.0;
+        }
+    }
+    (sums.iter().sum(), counts.iter().sum())
+}
