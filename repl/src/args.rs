@@ -1,0 +1,174 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people: the first and last rows, cut to the terminal's width.
+    Table,
+    /// Comma-separated values with a header (RFC 4180).
+    Csv,
+    /// An array of objects.
+    Json,
+    /// One object a line.
+    Jsonl,
+    /// Arrow IPC: the stream format on stdout, the file format with --output.
+    Arrow,
+    /// Parquet; needs --output.
+    Parquet,
+}
+
+/// Query arrays with SQL and more.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "quarray", version, about, after_help = AFTER_HELP)]
+pub struct Args {
+    /// Files of statements to run, `-` for standard input.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Statements to run; may be given more than once.
+    #[arg(short, long = "command", value_name = "QUERY")]
+    pub commands: Vec<String>,
+    /// How results are written.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Write results to this file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Memory that queries may hold at once: 400MB, 2GiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub memory_limit: Option<usize>,
+    /// Threads that work on queries; the cores of the machine by default.
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub threads: Option<usize>,
+    /// Attach a store under a name before anything runs; may be given more than once.
+    #[arg(long, value_name = "NAME=URI", value_parser = parse_attachment)]
+    pub attach: Vec<Attachment>,
+}
+
+/// A store to attach: `era5=https://…/era5.zarr`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub uri: String,
+}
+
+const AFTER_HELP: &str = "\
+Without FILE and QUERY: a shell on a terminal, else statements from standard input. Files run before queries.
+Exit status: 0 when everything ran, 1 when a statement failed, 2 when the command line is wrong, 130 when interrupted.";
+
+impl Args {
+    /// The arguments of a command line, the program's name first.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let args = Self::try_parse_from(arguments)?;
+        if args.format == Format::Parquet && args.output.is_none() && args.has_work() {
+            return Err(usage("--format parquet needs --output FILE"));
+        }
+        Ok(args)
+    }
+
+    /// Whether the command line itself names something to run.
+    pub fn has_work(&self) -> bool {
+        !self.files.is_empty() || !self.commands.is_empty()
+    }
+}
+
+fn usage(message: &str) -> clap::Error {
+    use clap::CommandFactory;
+    Args::command().error(clap::error::ErrorKind::MissingRequiredArgument, message)
+}
+
+/// Bytes of a size such as `1048576`, `400MB` (decimal), `2GiB` (binary) or `1.5 GB`.
+pub fn parse_bytes(text: &str) -> Result<usize, String> {
+    let text = text.trim();
+    let unit_start = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_start);
+    let wrong = || format!("`{text}` is no size; write it as 400MB or 2GiB");
+    let factor: f64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(wrong()),
+    };
+    let bytes = number.trim().parse::<f64>().map_err(|_| wrong())? * factor;
+    // Any size a machine can have is below 2^53: the conversion is exact.
+    if bytes.is_finite() && (1.0..9.0e15).contains(&bytes) { Ok(bytes as usize) } else { Err(wrong()) }
+}
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(threads @ 1..=4096) => Ok(threads),
+        _ => Err(format!("`{text}` is no number of threads; write 1 to 4096")),
+    }
+}
+
+fn parse_attachment(text: &str) -> Result<Attachment, String> {
+    match text.split_once('=') {
+        Some((name, uri)) if !name.trim().is_empty() && !uri.trim().is_empty() => {
+            Ok(Attachment { name: name.trim().to_string(), uri: uri.trim().to_string() })
+        }
+        _ => Err(format!("`{text}` is not NAME=URI")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Args, clap::Error> {
+        Args::read(std::iter::once("quarray").chain(arguments.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn sizes_are_decimal_or_binary() {
+        assert_eq!(parse_bytes("400MB"), Ok(400_000_000));
+        assert_eq!(parse_bytes("2GiB"), Ok(2 << 30));
+        assert_eq!(parse_bytes("1.5 gb"), Ok(1_500_000_000));
+        assert_eq!(parse_bytes("4096"), Ok(4096));
+        for wrong in ["", "GB", "12 parsecs", "-1MB", "0", "1e400", "nan"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn several_commands_files_and_attachments() {
+        let args = read(&["a.sql", "-c", "SELECT 1", "-c", "SELECT 2", "--attach", "d=/x?a=b", "--format", "csv"]).unwrap();
+        assert_eq!(args.commands, ["SELECT 1", "SELECT 2"]);
+        assert_eq!(args.files, [PathBuf::from("a.sql")]);
+        assert_eq!(args.attach, [Attachment { name: "d".into(), uri: "/x?a=b".into() }]);
+        assert_eq!(args.format, Format::Csv);
+        assert!(args.has_work());
+    }
+
+    #[test]
+    fn wrong_command_lines_are_usage_errors() {
+        for wrong in [
+            &["--format", "xml"][..],
+            &["--threads", "0"],
+            &["--memory-limit", "lots"],
+            &["--attach", "nameless"],
+            &["--format", "parquet", "-c", "SELECT 1"],
+            &["--no-such-option"],
+        ] {
+            assert_eq!(read(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_no_errors() {
+        assert_eq!(read(&["--help"]).unwrap_err().exit_code(), 0);
+        assert_eq!(read(&["--version"]).unwrap_err().exit_code(), 0);
+    }
+}
