@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
 
@@ -32,9 +32,9 @@ pub struct Args {
     /// Statements to run; may be given more than once.
     #[arg(short, long = "command", value_name = "QUERY")]
     pub commands: Vec<String>,
-    /// How results are written.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// How results are written; by the name of --output if that says, else as a table.
+    #[arg(short, long, value_enum)]
+    format: Option<Format>,
     /// Write results to this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -58,6 +58,25 @@ pub struct Attachment {
     pub uri: String,
 }
 
+impl Format {
+    /// The format that the name of a file asks for.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "arrow" | "feather" | "ipc" => Some(Self::Arrow),
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+
+    /// Whether results in this format can follow one another in one file.
+    pub fn can_be_joined(self) -> bool {
+        matches!(self, Self::Table | Self::Csv | Self::Jsonl)
+    }
+}
+
 const AFTER_HELP: &str = "\
 Without FILE and QUERY: a shell on a terminal, else statements from standard input. Files run before queries.
 Exit status: 0 when everything ran, 1 when a statement failed, 2 when the command line is wrong, 130 when interrupted.";
@@ -65,22 +84,19 @@ Exit status: 0 when everything ran, 1 when a statement failed, 2 when the comman
 impl Args {
     /// The arguments of a command line, the program's name first.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let args = Self::try_parse_from(arguments)?;
-        if args.format == Format::Parquet && args.output.is_none() && args.has_work() {
-            return Err(usage("--format parquet needs --output FILE"));
-        }
-        Ok(args)
+        Self::try_parse_from(arguments)
+    }
+
+    /// How results are written.
+    pub fn format(&self) -> Format {
+        let by_name = || self.output.as_deref().and_then(Format::of_file);
+        self.format.or_else(by_name).unwrap_or(Format::Table)
     }
 
     /// Whether the command line itself names something to run.
     pub fn has_work(&self) -> bool {
         !self.files.is_empty() || !self.commands.is_empty()
     }
-}
-
-fn usage(message: &str) -> clap::Error {
-    use clap::CommandFactory;
-    Args::command().error(clap::error::ErrorKind::MissingRequiredArgument, message)
 }
 
 /// Bytes of a size such as `1048576`, `400MB` (decimal), `2GiB` (binary) or `1.5 GB`.
@@ -148,8 +164,16 @@ mod tests {
         assert_eq!(args.commands, ["SELECT 1", "SELECT 2"]);
         assert_eq!(args.files, [PathBuf::from("a.sql")]);
         assert_eq!(args.attach, [Attachment { name: "d".into(), uri: "/x?a=b".into() }]);
-        assert_eq!(args.format, Format::Csv);
+        assert_eq!(args.format(), Format::Csv);
         assert!(args.has_work());
+    }
+
+    #[test]
+    fn the_output_names_the_format() {
+        assert_eq!(read(&[]).unwrap().format(), Format::Table);
+        assert_eq!(read(&["-o", "a.txt"]).unwrap().format(), Format::Table);
+        assert_eq!(read(&["-o", "a.Parquet"]).unwrap().format(), Format::Parquet);
+        assert_eq!(read(&["-o", "a.parquet", "-f", "csv"]).unwrap().format(), Format::Csv);
     }
 
     #[test]
@@ -159,7 +183,6 @@ mod tests {
             &["--threads", "0"],
             &["--memory-limit", "lots"],
             &["--attach", "nameless"],
-            &["--format", "parquet", "-c", "SELECT 1"],
             &["--no-such-option"],
         ] {
             assert_eq!(read(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");

@@ -1,1 +1,33 @@
-//! x
+//! The `quarray` command: statements in, tables, files and drawings out.
+//!
+//! [`args`] says what to run, [`command`] and [`shell`] run it statement by statement through [`runner`], [`deliver`]
+//! brings what comes back to a writer of [`print`] or to [`plot`].
+//!
+//! Architecture invariant: results go to standard output, everything else to standard error.
+
+pub mod args;
+pub mod command;
+pub mod deliver;
+pub mod failure;
+pub mod output;
+pub mod plot;
+pub mod print;
+pub mod progress;
+pub mod runner;
+pub mod shell;
+pub mod terminal;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the command with these arguments, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match args::Args::read(arguments) {
+        Ok(args) => ExitCode::from(command::run(&args)),
+        Err(error) => {
+            // Help and version are "errors" too, with status 0. A closed output is no reason to complain.
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+    }
+}
