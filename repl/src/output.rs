@@ -36,9 +36,15 @@ impl PendingFile {
         let Some(name) = target.file_name() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file name"));
         };
-        let written = target.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+        // The extension stays the last part of the name: the drawing library goes by it.
+        let written = target.with_file_name(format!(".{}.{}", std::process::id(), name.to_string_lossy()));
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(&written)?;
         Ok(Self { target, written: Some(written), file })
+    }
+
+    /// Where the bytes are for now.
+    pub fn path(&self) -> &Path {
+        self.written.as_deref().unwrap_or(&self.target)
     }
 
     /// Another handle on the file, at the same place in it.

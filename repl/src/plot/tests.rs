@@ -1,0 +1,180 @@
+//! Drawings of known data: their sizes, that something is on them, and small ones character by character.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashSet;
+
+use quarray_engine::outcome::{Axis, AxisLabels};
+
+use super::*;
+use crate::terminal::Style;
+
+fn spec(chart: Chart) -> PlotSpec {
+    PlotSpec { target: None, width: 8.0, height: 4.0, title: "Daily minimum".to_string(), chart }
+}
+
+fn wave(index: usize) -> f64 {
+    let day = index as f64;
+    15.0 + 6.0 * (day / 58.0).sin() + 1.5 * (day * 1.7).sin() + (day * 0.37).cos()
+}
+
+fn line_chart() -> Chart {
+    let times = (0..365i64).map(|day| 1_262_347_200_000_000 + day * 86_400_000_000).collect();
+    let values: Vec<f64> = (0..365).map(|day| if (200..220).contains(&day) { f64::NAN } else { wave(day) }).collect();
+    let warmer = values.iter().map(|value| value + 8.0).collect();
+    Chart::Line {
+        x: Axis { label: "time".to_string(), labels: AxisLabels::Times(times) },
+        y_label: "temperature [degrees C]".to_string(),
+        series: vec![("tmin".to_string(), values), ("tmax".to_string(), warmer)],
+    }
+}
+
+/// An island: `y` runs from north to south, as in most rasters.
+fn heat_chart(columns: usize, rows: usize) -> Chart {
+    let y: Vec<f64> = (0..rows).map(|row| 2_200_000.0 - row as f64 * 1000.0).collect();
+    let x: Vec<f64> = (0..columns).map(|column| 500_000.0 + column as f64 * 1000.0).collect();
+    let cell = |row: usize, column: usize| {
+        let (down, across) = (row as f64 / rows as f64 - 0.4, column as f64 / columns as f64 - 0.5);
+        let distance = (down * down + across * across).sqrt();
+        if distance > 0.42 { f64::NAN } else { 25.0 - 40.0 * (0.42 - distance) + 2.0 * (across * 20.0).sin() }
+    };
+    let values = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+    Chart::HeatMap {
+        x: Axis { label: "x [m]".to_string(), labels: AxisLabels::Numbers(x) },
+        y: Axis { label: "y [m]".to_string(), labels: AxisLabels::Numbers(y) },
+        value_label: "tmin [degrees C]".to_string(),
+        values: values.map(|(row, column)| cell(row, column)).collect(),
+    }
+}
+
+fn histogram_chart() -> Chart {
+    let edges: Vec<f64> = (0..=40).map(|edge| f64::from(edge) * 0.5 - 5.0).collect();
+    let counts = (0..40).map(|bin| (1e6 * (-f64::from((bin - 18) * (bin - 18)) / 60.0).exp()) as u64).collect();
+    Chart::Histogram { value_label: "tmin [degrees C]".to_string(), edges, counts }
+}
+
+fn charts() -> [(&'static str, Chart); 3] {
+    [("line", line_chart()), ("heat", heat_chart(284, 384)), ("histogram", histogram_chart())]
+}
+
+/// Where drawings go: a folder to look at when the environment names one.
+fn folder() -> (Option<tempfile::TempDir>, std::path::PathBuf) {
+    match std::env::var_os("QUARRAY_TEST_DRAWINGS") {
+        Some(folder) => (None, folder.into()),
+        None => {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().to_path_buf();
+            (Some(folder), path)
+        }
+    }
+}
+
+#[test]
+fn png_files_have_their_size_and_many_colours() {
+    let (_guard, folder) = folder();
+    for (name, chart) in charts() {
+        let path = folder.join(format!("{name}.png"));
+        draw_file(&spec(chart), &path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        assert_eq!((&bytes[1..4], number(16), number(20)), (&b"PNG"[..], 800, 400), "{name}");
+        assert!(bytes.len() > 8_000, "{name}: {} bytes", bytes.len());
+    }
+}
+
+#[test]
+fn drawings_are_not_blank() {
+    assert!(font::register());
+    for (name, chart) in charts() {
+        let mut pixels = vec![255; 800 * 400 * 3];
+        {
+            let mut backend = plotters::backend::BitmapBackend::with_buffer(&mut pixels, (800, 400));
+            let mut canvas = canvas::BackendCanvas {
+                backend: &mut backend,
+                fineness: 1.0,
+                text_scale: 1.0,
+                base_line: 0.5,
+                has_plain_strokes: true,
+                images: None,
+            };
+            draw_chart(&mut canvas, (800.0, 400.0), &spec(chart)).unwrap();
+        }
+        let colours: HashSet<&[u8]> = pixels.chunks(3).collect();
+        assert!(colours.len() > 20, "{name}: {} colours", colours.len());
+    }
+}
+
+#[test]
+fn svg_files_hold_their_words_and_pictures() {
+    let (_guard, folder) = folder();
+    for (name, chart) in charts() {
+        let path = folder.join(format!("{name}.svg"));
+        draw_file(&spec(chart), &path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("<svg width=\"800\" height=\"400\""), "{name}");
+        assert!(text.contains("Daily minimum") && text.contains("degrees C"), "{name}");
+        assert_eq!(text.contains("data:image/png;base64,"), name == "heat");
+    }
+}
+
+#[test]
+fn nothing_to_draw_is_still_a_drawing() {
+    let (_guard, folder) = folder();
+    let axis = |labels| Axis { label: String::new(), labels };
+    let empty = [
+        Chart::Line { x: axis(AxisLabels::Times(vec![])), y_label: String::new(), series: vec![] },
+        Chart::HeatMap {
+            x: axis(AxisLabels::Numbers(vec![1.0])),
+            y: axis(AxisLabels::Texts(vec!["a".to_string()])),
+            value_label: String::new(),
+            values: vec![f64::NAN],
+        },
+        Chart::Histogram { value_label: String::new(), edges: vec![], counts: vec![] },
+    ];
+    for (index, chart) in empty.into_iter().enumerate() {
+        let spec = spec(chart);
+        draw_file(&spec, &folder.join(format!("empty{index}.png"))).unwrap();
+        draw_file(&spec, &folder.join(format!("empty{index}.svg"))).unwrap();
+        draw_text(&spec, &Style::default());
+    }
+}
+
+#[test]
+fn other_names_and_sizes_are_errors() {
+    let unknown = draw_file(&spec(line_chart()), Path::new("tmin.gif")).unwrap_err();
+    assert_eq!(unknown.to_string(), "cannot draw to `tmin.gif`: expected a name that ends in .png or .svg");
+    for width in [0.0, -1.0, f64::NAN, 1e9] {
+        let spec = PlotSpec { width, ..spec(line_chart()) };
+        assert!(matches!(draw_file(&spec, Path::new("tmin.png")), Err(PlotError::Size { .. })));
+    }
+}
+
+fn check_text(chart: Chart, style: &Style, expected: &str) {
+    let text = draw_text(&spec(chart), style);
+    assert_eq!(text, expected, "got:\n{text}");
+}
+
+fn small() -> Style {
+    Style { width: Some(40), height: Some(13), has_colour: false }
+}
+
+#[test]
+fn a_line_in_the_terminal() {
+    let numbers = (0..=20).map(f64::from).collect();
+    let values = (0..=20).map(|x| f64::from(x * x)).collect();
+    let chart = Chart::Line {
+        x: Axis { label: "x".to_string(), labels: AxisLabels::Numbers(numbers) },
+        y_label: "square".to_string(),
+        series: vec![("square".to_string(), values)],
+    };
+    check_text(chart, &small(), "");
+}
+
+#[test]
+fn a_heat_map_in_the_terminal() {
+    check_text(heat_chart(20, 24), &small(), "");
+}
+
+#[test]
+fn a_histogram_in_the_terminal() {
+    check_text(histogram_chart(), &small(), "");
+}
