@@ -1,12 +1,15 @@
 //! A page to draw on, measured in dots of a hundredth of an inch, whatever it is made of.
 
-use plotters::backend::{BackendColor, BackendCoord, BackendTextStyle, DrawingBackend};
+use plotters::backend::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontStyle, FontTransform, IntoFont, RGBAColor, RGBColor, ShapeStyle, TextStyle};
+use plotters::style::{Color, FontStyle, FontTransform, IntoFont, RGBAColor, RGBColor, ShapeStyle, TextStyle};
 
 use super::PlotError;
 use super::colour::Colour;
 use super::font::{FAMILY, LINE_PER_EM};
+
+/// Coordinates of a backend.
+type Place = (i32, i32);
 
 /// Where text stands relative to its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,15 +58,7 @@ pub(crate) trait Canvas {
     /// Pixels of a picture that a dot has room for.
     fn pixels_per_dot(&self) -> f64;
     /// The width of a text in dots.
-    fn text_width(&self, text: &str, face: Type) -> f64 {
-        // Measured large: the library rounds to whole pixels.
-        const MAGNIFICATION: f64 = 16.0;
-        let style = text_style(face, face.size * MAGNIFICATION * LINE_PER_EM);
-        match BackendTextStyle::layout_box(&style, text) {
-            Ok(((left, _), (right, _))) => f64::from(right - left) / MAGNIFICATION,
-            Err(_) => text.chars().count() as f64 * face.size * 0.6,
-        }
-    }
+    fn text_width(&self, text: &str, face: Type) -> f64;
 }
 
 /// Draws through a backend of the library, its coordinates a number of times as fine as dots.
@@ -87,11 +82,11 @@ impl<B: DrawingBackend> Canvas for BackendCanvas<'_, B> {
         let (right, bottom) = self.place((rect.right, rect.bottom));
         // The far edge of a filled rectangle belongs to it on a raster.
         let lower_right = if self.images.is_some() { (right, bottom) } else { (right - 1, bottom - 1) };
-        self.backend.draw_rect(upper_left, lower_right, &paint(colour), true).map_err(PlotError::of_library)
+        self.backend.draw_rect(upper_left, lower_right, &filled(colour), true).map_err(PlotError::of_library)
     }
 
     fn line(&mut self, points: &[(f64, f64)], width: f64, colour: Colour) -> Result<(), PlotError> {
-        let mut places: Vec<BackendCoord> = points.iter().map(|&point| self.place(point)).collect();
+        let mut places: Vec<Place> = points.iter().map(|&point| self.place(point)).collect();
         places.dedup();
         let width = (width * self.fineness).max(1.0);
         if self.has_plain_strokes {
@@ -139,7 +134,7 @@ impl<B: DrawingBackend> Canvas for BackendCanvas<'_, B> {
                 let column = x as usize * image.width / width as usize;
                 if let Some(colour) = image.pixels[row + column] {
                     let place = (left + x, top + y);
-                    self.backend.draw_pixel(place, paint(colour)).map_err(PlotError::of_library)?;
+                    self.backend.draw_pixel(place, rgba(colour).to_backend_color()).map_err(PlotError::of_library)?;
                 }
             }
         }
@@ -149,18 +144,28 @@ impl<B: DrawingBackend> Canvas for BackendCanvas<'_, B> {
     fn pixels_per_dot(&self) -> f64 {
         if self.images.is_some() { 2.0 } else { self.fineness }
     }
+
+    fn text_width(&self, text: &str, face: Type) -> f64 {
+        // Measured large: the library rounds to whole pixels.
+        const MAGNIFICATION: f64 = 16.0;
+        let style = text_style(face, face.size * MAGNIFICATION * LINE_PER_EM);
+        match self.backend.estimate_text_size(text, &style) {
+            Ok((width, _)) => f64::from(width) / MAGNIFICATION,
+            Err(_) => text.chars().count() as f64 * face.size * 0.6,
+        }
+    }
 }
 
 impl<B: DrawingBackend> BackendCanvas<'_, B> {
-    fn place(&self, point: (f64, f64)) -> BackendCoord {
+    fn place(&self, point: (f64, f64)) -> Place {
         // Far outside the page is outside enough: coordinates are small integers.
         let coordinate = |value: f64| (value * self.fineness).round().clamp(-1e6, 1e6) as i32;
         (coordinate(point.0), coordinate(point.1))
     }
 
-    fn stroke_in_pieces(&mut self, places: &[BackendCoord], width: f64, colour: Colour) -> Result<(), PlotError> {
+    fn stroke_in_pieces(&mut self, places: &[Place], width: f64, colour: Colour) -> Result<(), PlotError> {
         let half = width / 2.0;
-        let paint = paint(colour);
+        let paint = filled(colour);
         for pair in places.windows(2) {
             let [from, to] = [pair[0], pair[1]].map(|(x, y)| (f64::from(x), f64::from(y)));
             let (across, down) = (to.0 - from.0, to.1 - from.1);
@@ -196,14 +201,14 @@ impl Rect {
 
 fn text_style(face: Type, size: f64) -> TextStyle<'static> {
     let weight = if face.is_bold { FontStyle::Bold } else { FontStyle::Normal };
-    let colour = rgba(face.colour);
-    TextStyle::from((FAMILY, size, weight).into_font()).color(&colour).pos(Pos::new(HPos::Left, VPos::Top))
+    let font = (FAMILY, size, weight).into_font();
+    TextStyle { font, color: rgba(face.colour).to_backend_color(), pos: Pos::new(HPos::Left, VPos::Top) }
 }
 
 fn rgba(colour: Colour) -> RGBAColor {
     RGBAColor::from(RGBColor(colour.0, colour.1, colour.2))
 }
 
-fn paint(colour: Colour) -> BackendColor {
-    BackendColor { alpha: 1.0, rgb: (colour.0, colour.1, colour.2) }
+fn filled(colour: Colour) -> ShapeStyle {
+    ShapeStyle { color: rgba(colour), filled: true, stroke_width: 1 }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use plotters::backend::{BitmapBackend, DrawingBackend};
+use plotters::backend::{BitMapBackend, DrawingBackend};
 
 use super::PlotError;
 use super::canvas::{BackendCanvas, Canvas};
@@ -21,7 +21,7 @@ pub(crate) fn draw_png(
     let fine_size = (size.0 * fineness as u32, size.1 * fineness as u32);
     let mut fine = vec![255; dots * fineness * fineness * 3];
     {
-        let mut backend = BitmapBackend::with_buffer(&mut fine, fine_size);
+        let mut backend = BitMapBackend::with_buffer(&mut fine, fine_size);
         let mut canvas = BackendCanvas {
             backend: &mut backend,
             fineness: fineness as f64,
@@ -38,7 +38,7 @@ pub(crate) fn draw_png(
 
 /// Writes pixels as a PNG file.
 pub(crate) fn write_png(path: &Path, size: (u32, u32), pixels: &[u8]) -> Result<(), PlotError> {
-    let mut backend = BitmapBackend::new(path, size);
+    let mut backend = BitMapBackend::new(path, size);
     backend.blit_bitmap((0, 0), size, pixels).map_err(PlotError::of_library)?;
     backend.present().map_err(PlotError::of_library)
 }

@@ -87,7 +87,7 @@ fn drawings_are_not_blank() {
     for (name, chart) in charts() {
         let mut pixels = vec![255; 800 * 400 * 3];
         {
-            let mut backend = plotters::backend::BitmapBackend::with_buffer(&mut pixels, (800, 400));
+            let mut backend = plotters::backend::BitMapBackend::with_buffer(&mut pixels, (800, 400));
             let mut canvas = canvas::BackendCanvas {
                 backend: &mut backend,
                 fineness: 1.0,
