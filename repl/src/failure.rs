@@ -85,7 +85,6 @@ impl Failure {
             return format!("{label} {self}\n");
         }
         let rendered = diagnostics.iter().map(|diagnostic| {
-            
             let page = diagnostic.render(text);
             let page = page.trim_end();
             format!("{label} {}\n", page.strip_prefix("error: ").unwrap_or(page))

@@ -63,7 +63,8 @@ fn true_to_scale(frame: &Frame, cells: &Cells<'_>) -> Option<Rect> {
         return None;
     }
     let top = area.top + (area.height() - height) / 2.0;
-    Some(Rect { left: area.left, top, right: area.left + width, bottom: top + height })
+    let left = area.left + (area.width() - width) / 2.0;
+    Some(Rect { left, top, right: left + width, bottom: top + height })
 }
 
 /// `m` of `y [m]`; degrees of latitude and longitude are the same.

@@ -166,15 +166,52 @@ fn a_line_in_the_terminal() {
         y_label: "square".to_string(),
         series: vec![("square".to_string(), values)],
     };
-    check_text(chart, &small(), "");
+    let expected = "\
+Daily minimum
+square
+400 ┤                              ⢀⡠⠔⠊
+    │                           ⢀⡠⠒⠁
+    │                        ⣀⠔⠊⠁
+200 ┤                   ⢀⡠⠔⠒⠉
+    │            ⢀⣀⡠⠤⠒⠒⠉⠁
+  0 ┤⣀⣀⣀⣀⡠⠤⠤⠤⠤⠔⠒⠉⠁
+    └┬───────┬────────┬───────┬───────┬
+     0       5       10      15      20
+                     x
+";
+    check_text(chart, &small(), expected);
 }
 
 #[test]
 fn a_heat_map_in_the_terminal() {
-    check_text(heat_chart(20, 24), &small(), "");
+    let expected = "\
+Daily minimum
+y [m] (×10⁶)
+2.20 ┤  █▓▓█▓▓
+     │ ▓▓▒░▒▒▒█
+     │ ▓▓░·░░▒█
+     │ ▓▓▒░▒▒▒█
+     │  █▓▓█▓▓
+2.18 ┤
+     └┬─────────
+      500000
+        x [m]
+8.6 ·····░░░░░▒▒▒▒▓▓▓▓▓█████ 26.8  tmin [degrees C]
+";
+    check_text(heat_chart(20, 24), &small(), expected);
 }
 
 #[test]
 fn a_histogram_in_the_terminal() {
-    check_text(histogram_chart(), &small(), "");
+    let expected = "\
+Daily minimum
+tmin [degrees C]
+[-5.0, -1.5) │▋ 238808
+ [-1.5, 2.0) │██████▊ 2575319
+  [2.0, 5.5) │█████████████████ 6464589
+  [5.5, 9.0) │██████████▎ 3879981
+ [9.0, 12.5) │█▌ 548172
+[12.5, 15.0) │16960
+";
+    check_text(histogram_chart(), &small(), expected);
 }

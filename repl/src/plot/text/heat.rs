@@ -4,6 +4,7 @@ use super::line::heading;
 use super::{Framed, Page, row_labels};
 use crate::plot::axis::Scale;
 use crate::plot::colour::{Colour, ColourScale};
+use crate::plot::frame::with_factor;
 use crate::plot::heat::{Cells, units};
 use crate::plot::ticks::number_ticks;
 
@@ -14,7 +15,7 @@ pub(super) fn draw(page: &Page, cells: &Cells<'_>) -> String {
     };
     let (x, y) = (Scale::of_cells(cells.x), Scale::of_cells(cells.y));
     let (width, height) = size(page, cells, &x, &y);
-    let (row_labels, _) = row_labels(&y, height);
+    let (row_labels, ticks) = row_labels(&y, height);
     let rows_a_line = if page.style.has_colour { 2 } else { 1 };
     let means = cells.means((x.low, x.high), (y.low, y.high), width, height * rows_a_line);
     let rows = means.chunks(width * rows_a_line).map(|values| match page.style.has_colour {
@@ -22,7 +23,7 @@ pub(super) fn draw(page: &Page, cells: &Cells<'_>) -> String {
         false => shades(&colours, values),
     });
     let framed = Framed { rows: rows.collect(), width, x: &x, x_label: &cells.x.label, row_labels };
-    let head = heading(page, &cells.y.label);
+    let head = heading(page, &with_factor(&cells.y.label, &ticks));
     format!("{head}{}{}", framed.render(&page.style), scale_line(page, &colours, cells.value_label))
 }
 
