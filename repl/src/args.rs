@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn several_commands_files_and_attachments() {
-        let args = read(&["a.sql", "-c", "SELECT 1", "-c", "SELECT 2", "--attach", "d=/x?a=b", "--format", "csv"]).unwrap();
+        let args =
+            read(&["a.sql", "-c", "SELECT 1", "-c", "SELECT 2", "--attach", "d=/x?a=b", "--format", "csv"]).unwrap();
         assert_eq!(args.commands, ["SELECT 1", "SELECT 2"]);
         assert_eq!(args.files, [PathBuf::from("a.sql")]);
         assert_eq!(args.attach, [Attachment { name: "d".into(), uri: "/x?a=b".into() }]);

@@ -52,7 +52,14 @@ pub(crate) trait Canvas {
     /// Draws a line through points.
     fn line(&mut self, points: &[(f64, f64)], width: f64, colour: Colour) -> Result<(), PlotError>;
     /// Writes at a point of the base line; upright text runs from below to above.
-    fn text(&mut self, text: &str, at: (f64, f64), face: Type, anchor: Anchor, is_upright: bool) -> Result<(), PlotError>;
+    fn text(
+        &mut self,
+        text: &str,
+        at: (f64, f64),
+        face: Type,
+        anchor: Anchor,
+        is_upright: bool,
+    ) -> Result<(), PlotError>;
     /// Fills a rectangle with a picture.
     fn image(&mut self, rect: Rect, image: Image) -> Result<(), PlotError>;
     /// Pixels of a picture that a dot has room for.
@@ -99,7 +106,14 @@ impl<B: DrawingBackend> Canvas for BackendCanvas<'_, B> {
         self.backend.draw_path(places, &style).map_err(PlotError::of_library)
     }
 
-    fn text(&mut self, text: &str, at: (f64, f64), face: Type, anchor: Anchor, is_upright: bool) -> Result<(), PlotError> {
+    fn text(
+        &mut self,
+        text: &str,
+        at: (f64, f64),
+        face: Type,
+        anchor: Anchor,
+        is_upright: bool,
+    ) -> Result<(), PlotError> {
         let size = face.size * self.fineness * LINE_PER_EM * self.text_scale;
         let width = self.text_width(text, face);
         let back = match anchor {

@@ -41,7 +41,14 @@ pub(crate) struct Frame {
 
 impl Frame {
     /// Finds room for everything on a page of `size` dots, `reserved` dots of them at the right being taken.
-    pub(crate) fn lay_out(canvas: &dyn Canvas, size: (f64, f64), labels: &Labels, x: Scale, y: Scale, reserved: f64) -> Self {
+    pub(crate) fn lay_out(
+        canvas: &dyn Canvas,
+        size: (f64, f64),
+        labels: &Labels,
+        x: Scale,
+        y: Scale,
+        reserved: f64,
+    ) -> Self {
         let right = size.0 - MARGIN - reserved;
         let legend_lines = legend_lines(canvas, &labels.legend, right - MARGIN);
         let title_height = if labels.title.is_empty() { 0.0 } else { TITLE.size + GAP * 1.5 };
@@ -78,7 +85,12 @@ impl Frame {
     }
 
     /// What lies behind the data: the paper and the lines of the grid.
-    pub(crate) fn draw_behind(&self, canvas: &mut dyn Canvas, size: (f64, f64), has_grid: bool) -> Result<(), PlotError> {
+    pub(crate) fn draw_behind(
+        &self,
+        canvas: &mut dyn Canvas,
+        size: (f64, f64),
+        has_grid: bool,
+    ) -> Result<(), PlotError> {
         canvas.fill(Rect { left: 0.0, top: 0.0, right: size.0, bottom: size.1 }, WHITE)?;
         if has_grid {
             for mark in &self.x_ticks.marks {

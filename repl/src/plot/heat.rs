@@ -100,9 +100,8 @@ impl Cells<'_> {
 }
 
 fn mean<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
-    let (sum, count) = values
-        .filter(|value| value.is_finite())
-        .fold((0.0, 0u32), |(sum, count), value| (sum + value, count + 1));
+    let (sum, count) =
+        values.filter(|value| value.is_finite()).fold((0.0, 0u32), |(sum, count), value| (sum + value, count + 1));
     sum / f64::from(count)
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn draw(canvas: &mut dyn Canvas, size: (f64, f64), bins: &Bins<'_>) -
     for (edges, &count) in bins.edges.windows(2).zip(bins.counts) {
         let (left, right) = (frame.x_dot(edges[0]), frame.x_dot(edges[1]));
         let gap = if right - left > 4.0 { 0.5 } else { 0.0 };
-        let bar = Rect { left: left + gap, top: frame.y_dot(count as f64), right: right - gap, bottom: frame.area.bottom };
+        let bar =
+            Rect { left: left + gap, top: frame.y_dot(count as f64), right: right - gap, bottom: frame.area.bottom };
         if count > 0 {
             canvas.fill(bar, line_colour(0))?;
         }

@@ -61,7 +61,8 @@ enum FileKind {
 
 /// Draws to a PNG or SVG file, by its name. The file appears when it is complete.
 pub fn draw_file(spec: &PlotSpec, target: &Path) -> Result<(), PlotError> {
-    let kind = match target.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref() {
+    let kind = match target.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref()
+    {
         Some("png") => FileKind::Png,
         Some("svg") => FileKind::Svg,
         _ => return Err(PlotError::Extension(target.display().to_string())),

@@ -81,7 +81,9 @@ fn floor(at: NaiveDateTime, step: Step) -> Option<NaiveDateTime> {
             Some(midnight(date) + TimeDelta::microseconds(((since_midnight / step).floor() * step) as i64))
         }
         Step::Days(days) => date.with_day(((date.day() - 1) / days * days) + 1).map(midnight),
-        Step::Months(months) => NaiveDate::from_ymd_opt(date.year(), date.month0() / months * months + 1, 1).map(midnight),
+        Step::Months(months) => {
+            NaiveDate::from_ymd_opt(date.year(), date.month0() / months * months + 1, 1).map(midnight)
+        }
         Step::Years(years) => NaiveDate::from_ymd_opt(date.year().div_euclid(years) * years, 1, 1).map(midnight),
     }
 }
@@ -140,9 +142,24 @@ mod tests {
     fn round_instants_of_every_length() {
         check("1980-01-01 12:00:00", "2020-12-31 12:00:00", 8, "1990, 2000, 2010, 2020");
         check("2010-01-01 12:00:00", "2010-12-31 12:00:00", 6, "Mar 2010, May 2010, Jul 2010, Sep 2010, Nov 2010");
-        check("2010-01-28 00:00:00", "2010-02-08 00:00:00", 6, "29 Jan 2010, 1 Feb 2010, 3 Feb 2010, 5 Feb 2010, 7 Feb 2010");
-        check("2010-01-01 00:30:00", "2010-01-01 13:00:00", 5, "03:00 2010-01-01, 06:00 2010-01-01, 09:00 2010-01-01, 12:00 2010-01-01");
-        check("2010-01-01 00:00:00", "2010-01-01 00:00:05", 3, "00:00:00 2010-01-01, 00:00:02 2010-01-01, 00:00:04 2010-01-01");
+        check(
+            "2010-01-28 00:00:00",
+            "2010-02-08 00:00:00",
+            6,
+            "29 Jan 2010, 1 Feb 2010, 3 Feb 2010, 5 Feb 2010, 7 Feb 2010",
+        );
+        check(
+            "2010-01-01 00:30:00",
+            "2010-01-01 13:00:00",
+            5,
+            "03:00 2010-01-01, 06:00 2010-01-01, 09:00 2010-01-01, 12:00 2010-01-01",
+        );
+        check(
+            "2010-01-01 00:00:00",
+            "2010-01-01 00:00:05",
+            3,
+            "00:00:00 2010-01-01, 00:00:02 2010-01-01, 00:00:04 2010-01-01",
+        );
         check("2010-01-01 00:00:00", "2010-01-01 00:00:00", 3, "00:00:00 2010-01-01");
     }
 

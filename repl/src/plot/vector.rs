@@ -49,10 +49,8 @@ pub(crate) fn draw_svg(
 /// background.
 fn finish_page(text: &str, size: (u32, u32), images: &str) -> String {
     let fine = format!("width=\"{}\" height=\"{}\"", size.0 * FINENESS, size.1 * FINENESS);
-    let plain = format!(
-        "width=\"{}\" height=\"{}\" stroke-linejoin=\"round\" stroke-linecap=\"round\"",
-        size.0, size.1
-    );
+    let plain =
+        format!("width=\"{}\" height=\"{}\" stroke-linejoin=\"round\" stroke-linecap=\"round\"", size.0, size.1);
     let page = text.replacen(&fine, &plain, 1);
     let background_end = page.match_indices("/>\n").next().map_or(page.len(), |(at, end)| at + end.len());
     let (head, rest) = page.split_at(background_end);
@@ -86,7 +84,8 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().enumerate().fold(0u32, |sum, (index, &byte)| sum | u32::from(byte) << (16 - 8 * index));
+        let group =
+            chunk.iter().enumerate().fold(0u32, |sum, (index, &byte)| sum | u32::from(byte) << (16 - 8 * index));
         for index in 0..4 {
             let sextet = (group >> (18 - 6 * index)) & 63;
             text.push(if index <= chunk.len() { char::from(ALPHABET[sextet as usize]) } else { '=' });

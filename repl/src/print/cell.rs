@@ -172,7 +172,8 @@ struct Formatted<'a>(ArrayFormatter<'a>);
 impl<'a> Formatted<'a> {
     fn new(array: &'a dyn Array) -> Result<Self, WriteError> {
         static OPTIONS: FormatOptions<'static> = FormatOptions::new().with_display_error(true);
-        let formatter = ArrayFormatter::try_new(array, &OPTIONS).map_err(|error| WriteError::of_arrow("text", error))?;
+        let formatter =
+            ArrayFormatter::try_new(array, &OPTIONS).map_err(|error| WriteError::of_arrow("text", error))?;
         Ok(Self(formatter))
     }
 }

@@ -100,9 +100,8 @@ impl<'a> Lines<'a> {
         self.rule("┌", "┬", "┐", out);
         self.row(|column| (Cow::from(clean(&self.grid.columns[column].name)), Weight::Strong), ELISION, out);
         if self.grid.columns.iter().any(|column| column.units.is_some()) {
-            let units = |column: usize| {
-                (clean(self.grid.columns[column].units.as_deref().unwrap_or_default()), Weight::Faint)
-            };
+            let units =
+                |column: usize| (clean(self.grid.columns[column].units.as_deref().unwrap_or_default()), Weight::Faint);
             self.row(units, "", out);
         }
         self.rule("├", "┼", "┤", out);
@@ -193,7 +192,11 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if !text.chars().any(char::is_control) {
         return Cow::from(text);
     }
-    Cow::from(text.chars().flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] }).collect::<String>())
+    Cow::from(
+        text.chars()
+            .flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] })
+            .collect::<String>(),
+    )
 }
 
 pub(crate) fn cut(text: &str, width: usize) -> String {

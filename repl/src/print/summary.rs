@@ -133,9 +133,14 @@ mod tests {
 
     #[test]
     fn bytes_for_people() {
-        for (bytes, expected) in
-            [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (999_900, "1.0 MB"), (12_345_678, "12 MB"), (9_940_000_000, "9.9 GB")]
-        {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (999_900, "1.0 MB"),
+            (12_345_678, "12 MB"),
+            (9_940_000_000, "9.9 GB"),
+        ] {
             assert_eq!(bytes_text(bytes), expected);
         }
     }

@@ -192,12 +192,18 @@ fn long_text_is_cut_and_cannot_move_the_cursor() {
 
 #[test]
 fn a_result_without_rows_or_columns() {
-    check(Format::Table, &array(1, 1).iter().map(|batch| batch.slice(0, 0)).collect::<Vec<_>>(), &[], &Style::default(), "\
+    check(
+        Format::Table,
+        &array(1, 1).iter().map(|batch| batch.slice(0, 0)).collect::<Vec<_>>(),
+        &[],
+        &Style::default(),
+        "\
 ┌──────┬───┬───────────┐
 │ time │ y │      tmin │
 │      │   │ degrees C │
 ├──────┼───┼───────────┤
 └──────┴───┴───────────┘
 0 rows
-");
+",
+    );
 }

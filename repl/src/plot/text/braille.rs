@@ -18,7 +18,8 @@ impl Dots {
     pub(super) fn line(&mut self, from: (i64, i64), to: (i64, i64), owner: usize) {
         let steps = (to.0 - from.0).abs().max((to.1 - from.1).abs()).max(1);
         for step in 0..=steps {
-            let along = |start: i64, end: i64| start + ((end - start) as f64 * step as f64 / steps as f64).round() as i64;
+            let along =
+                |start: i64, end: i64| start + ((end - start) as f64 * step as f64 / steps as f64).round() as i64;
             self.set((along(from.0, to.0), along(from.1, to.1)), owner);
         }
     }

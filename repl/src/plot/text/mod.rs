@@ -121,7 +121,8 @@ fn row_labels(scale: &Scale, rows: usize) -> (Vec<Option<String>>, Ticks) {
 /// The lines below a drawing: marks, labels and their contexts.
 fn below(scale: &Scale, width: usize) -> (String, String, String) {
     let most = (width / 8).clamp(1, 12);
-    let column = |value: f64| ((scale.share(value) * width as f64).floor().max(0.0) as usize).min(width.saturating_sub(1));
+    let column =
+        |value: f64| ((scale.share(value) * width as f64).floor().max(0.0) as usize).min(width.saturating_sub(1));
     let fits = |ticks: &Ticks| {
         ticks.marks.windows(2).all(|pair| {
             let halves = pair[0].label.width().div_ceil(2) + pair[1].label.width().div_ceil(2);
