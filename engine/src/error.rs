@@ -58,6 +58,24 @@ impl From<DataFusionError> for Error {
     }
 }
 
+/// An error of DataFusion's planner, with its place in the text.
+pub fn planning_error(error: DataFusionError, text: &str) -> Error {
+    use quarray_lang::span::Span;
+    let place = error.diagnostic().and_then(|diagnostic| diagnostic.span).and_then(|span| {
+        let start = location(span.start.line, span.start.column);
+        let end = location(span.end.line, span.end.column);
+        Span::of_tokens(text, datafusion::sql::sqlparser::tokenizer::Span::new(start, end))
+    });
+    match Error::from(error) {
+        Error::Bind(diagnostic) => Error::Bind(diagnostic.at(place)),
+        other => other,
+    }
+}
+
+fn location(line: u64, column: u64) -> datafusion::sql::sqlparser::tokenizer::Location {
+    datafusion::sql::sqlparser::tokenizer::Location::new(line, column)
+}
+
 fn join(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

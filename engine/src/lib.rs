@@ -1,14 +1,26 @@
 //! The Quarray engine: statements to plans, plans to labelled arrays, over chunked stores.
 
 pub mod array;
+pub mod bind;
+pub mod catalog;
 pub mod dataset;
 pub mod error;
+pub mod exec;
+pub mod explain;
+pub mod functions;
 pub mod kernel;
+pub mod logical;
+pub mod optimize;
 pub mod outcome;
+pub mod physical;
+pub mod plot;
 pub mod progress;
+pub mod scan;
 pub mod session;
 pub mod sink;
 pub mod source;
+pub mod state;
+pub mod summary;
 
 pub use error::Error;
 pub use outcome::{Outcome, PlotSpec, Rows};

@@ -114,7 +114,8 @@ fn in_version(folder: &Path, version: &str, copies: &Path) -> PathBuf {
     }
     let copy = copies.join(folder.file_name().unwrap());
     std::fs::create_dir_all(&copy).unwrap();
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap).filter(|entry| entry.file_name() != "zarr.json") {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap).filter(|entry| entry.file_name() != "zarr.json")
+    {
         std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
     }
     copy
@@ -164,7 +165,12 @@ async fn a_year_of_daymet() {
     for variable in &dataset.variables {
         println!(
             "{:?} {} {:?} {:?} {:?} {:?}",
-            variable.role, variable.name, variable.dimensions, variable.data_type, variable.encoding, variable.nan_is_missing
+            variable.role,
+            variable.name,
+            variable.dimensions,
+            variable.data_type,
+            variable.encoding,
+            variable.nan_is_missing
         );
     }
     let tmin = dataset.variable("tmin").unwrap();

@@ -116,7 +116,8 @@ pub fn first_difference(expected: &Column, found: &Column, tolerance: Tolerance)
     let single = found.class == "float32";
     let allowed = tolerance.share() * largest(&expected.cells);
     let pairs = expected.cells.iter().zip(&found.cells).enumerate();
-    let (row, (expected, found)) = pairs.into_iter().find(|(_, (expected, found))| !same(expected, found, single, allowed))?;
+    let (row, (expected, found)) =
+        pairs.into_iter().find(|(_, (expected, found))| !same(expected, found, single, allowed))?;
     Some(format!("row {row}: expected {expected:?}, found {found:?}"))
 }
 
@@ -195,7 +196,8 @@ fn cells(array: &ArrayRef) -> Vec<Cell> {
             all(&|row| Cell::Integer(i128::from(wide.as_primitive::<Int64Type>().value(row))))
         }
         DataType::Timestamp(..) => {
-            let plain = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None)).expect("a timestamp has microseconds");
+            let plain =
+                cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None)).expect("a timestamp has microseconds");
             texts(&plain)
         }
         _ => texts(array),

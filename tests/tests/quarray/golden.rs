@@ -89,7 +89,11 @@ fn check_file(file: &str, at_least: usize) {
         count += 1;
         for settings in ALL_SETTINGS {
             if let Err(difference) = check(case, settings, &mut sessions) {
-                failures.push(format!("{} {settings:?}\n    {}\n    {difference}", case.name, case.query.replace('\n', "\n    ")));
+                failures.push(format!(
+                    "{} {settings:?}\n    {}\n    {difference}",
+                    case.name,
+                    case.query.replace('\n', "\n    ")
+                ));
                 break;
             }
         }
@@ -99,7 +103,11 @@ fn check_file(file: &str, at_least: usize) {
 }
 
 /// Runs one case in one way. Sessions without a setup are used again.
-fn check(case: &Case, settings: Settings, sessions: &mut HashMap<(Settings, Vec<String>), Session>) -> Result<(), String> {
+fn check(
+    case: &Case,
+    settings: Settings,
+    sessions: &mut HashMap<(Settings, Vec<String>), Session>,
+) -> Result<(), String> {
     let key = (settings, case.stores.clone());
     let session = match sessions.get(&key) {
         Some(session) if case.setup.is_empty() => session.clone(),
@@ -141,7 +149,9 @@ fn judge(expected: &Expected, ending: Ending) -> Result<(), String> {
         (Expected::Error(fragments), Ending::Rows(found)) => {
             Err(format!("expected an error with {fragments:?}, found {} rows", found.rows()))
         }
-        (Expected::Error(fragments), Ending::Other(found)) => Err(format!("expected an error with {fragments:?}, found {found}")),
+        (Expected::Error(fragments), Ending::Other(found)) => {
+            Err(format!("expected an error with {fragments:?}, found {found}"))
+        }
     }
 }
 
@@ -265,7 +275,9 @@ fn read_cell(value: &Value, class: &str) -> Cell {
         (Value::String(text), "float" | "float32" | "float64") => Cell::Float(text.parse().expect("NaN or inf")),
         (Value::String(text), _) => Cell::Text(text.clone()),
         (value, "float" | "float32" | "float64") => Cell::Float(value.as_f64().expect("a number")),
-        (value, _) => Cell::Integer(value.as_i64().map(i128::from).or(value.as_u64().map(i128::from)).expect("an integer")),
+        (value, _) => {
+            Cell::Integer(value.as_i64().map(i128::from).or(value.as_u64().map(i128::from)).expect("an integer"))
+        }
     }
 }
 

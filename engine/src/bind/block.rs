@@ -1,0 +1,151 @@
+//! The span of a block, and the query of the cells of it.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::{Expr, SelectItem, TableFactor};
+
+use super::pipeline::{Pipeline, PipelineColumn, PipelineColumnKind, PipelineStep};
+use super::{Binder, build, plain_error};
+use crate::error::Error;
+use crate::scan::{Axis, CellTable};
+
+/// The cells that a block is computed from.
+pub struct Block {
+    /// A table or a subquery that has a column for every one of the pipeline's on the span, and the positions.
+    pub factor: TableFactor,
+    /// The span.
+    pub table: Arc<CellTable>,
+}
+
+impl Block {
+    /// The dimensions of the span, as the result has them: those of a single label left out.
+    pub fn dimensions(&self) -> impl Iterator<Item = &Axis> {
+        self.table.axes().iter().filter(|axis| !axis.scalar)
+    }
+}
+
+impl Binder<'_> {
+    /// The cells of a block that names these columns of a pipeline.
+    pub(super) fn block(&mut self, pipeline: &Pipeline, named: &[String]) -> Result<Block, Error> {
+        let span = self.span(pipeline, named)?;
+        let axes = span.iter().filter_map(|dimension| pipeline.axis(dimension).cloned()).collect();
+        let table = self.register(|name| CellTable::new(name, Arc::clone(&pipeline.source), axes));
+        let mut factor = build::table(table.name(), &pipeline.alias);
+        let mut visible: Vec<String> = table.columns().iter().map(|column| column.field.name().clone()).collect();
+        for step in &pipeline.steps {
+            factor = self.apply_step(pipeline, step, factor, &mut visible, &table)?;
+        }
+        Ok(Block { factor, table })
+    }
+
+    /// The dimensions of the named columns together, in the source's order.
+    fn span(&self, pipeline: &Pipeline, named: &[String]) -> Result<Vec<String>, Error> {
+        let mut columns: Vec<&PipelineColumn> =
+            named.iter().filter_map(|name| pipeline.columns.iter().find(|column| &column.name == name)).collect();
+        for step in &pipeline.steps {
+            if let PipelineStep::Filter(condition) = step {
+                let names = super::names::names_of(pipeline, condition, true);
+                columns.extend(pipeline.columns.iter().filter(|column| names.contains(&column.name)));
+            }
+        }
+        let variables = || columns.iter().filter(|column| column.kind != PipelineColumnKind::Dimension);
+        let Some(leader) = variables().max_by_key(|column| column.dimensions.len()) else {
+            return Ok(pipeline.largest_span());
+        };
+        let foreign = |column: &&&PipelineColumn| {
+            column.dimensions.iter().any(|dimension| !leader.dimensions.contains(dimension))
+        };
+        if let Some(other) = variables().find(foreign) {
+            return Err(plain_error(format!(
+                "`{}` is on [{}] and `{}` on [{}]: neither has all the dimensions of the other; join or align them first",
+                leader.name,
+                leader.dimensions.join(", "),
+                other.name,
+                other.dimensions.join(", ")
+            )));
+        }
+        let mut span = leader.dimensions.clone();
+        let others = columns.iter().filter(|column| column.kind == PipelineColumnKind::Dimension);
+        let others: Vec<&String> = others
+            .flat_map(|column| &column.dimensions)
+            .filter(|dimension| !leader.dimensions.contains(dimension))
+            .collect();
+        span.extend(others.into_iter().cloned());
+        let mut seen = Vec::new();
+        span.retain(|dimension| {
+            !seen.contains(dimension) && {
+                seen.push(dimension.clone());
+                true
+            }
+        });
+        Ok(span)
+    }
+
+    /// One step on top of the cells so far. A column that lies outside the span is not there, and not needed.
+    fn apply_step(
+        &mut self,
+        pipeline: &Pipeline,
+        step: &PipelineStep,
+        factor: TableFactor,
+        visible: &mut Vec<String>,
+        table: &Arc<CellTable>,
+    ) -> Result<TableFactor, Error> {
+        let mut items = vec![SelectItem::Wildcard(Default::default())];
+        let mut selection = None;
+        match step {
+            PipelineStep::Extend(columns) => {
+                for (name, expression) in columns {
+                    if super::names::names_of(pipeline, expression, true).iter().all(|used| visible.contains(used)) {
+                        let expression = self.windows(expression.clone(), table.axes(), pipeline)?;
+                        items.push(build::named(expression, name));
+                    }
+                }
+                let made: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+                if made.iter().any(|name| visible.contains(name)) {
+                    items.remove(0);
+                    let kept = visible.iter().filter(|name| !made.contains(name));
+                    items.splice(0..0, kept.map(|name| SelectItem::UnnamedExpr(build::column(name))));
+                }
+                visible.extend(made);
+            }
+            PipelineStep::Filter(condition) => selection = Some(condition.clone()),
+            PipelineStep::Mask { condition, dimensions } => {
+                let is_masked = |name: &String| {
+                    let column = pipeline.columns.iter().find(|column| &column.name == name);
+                    column.is_some_and(|column| {
+                        column.kind == PipelineColumnKind::Variable
+                            && dimensions.iter().all(|dimension| column.dimensions.contains(dimension))
+                    })
+                };
+                if !super::names::names_of(pipeline, condition, true).iter().all(|used| visible.contains(used)) {
+                    return Ok(factor);
+                }
+                let condition = self.windows(condition.clone(), table.axes(), pipeline)?;
+                items = visible
+                    .iter()
+                    .map(|name| match is_masked(name) {
+                        true => Ok(build::named(when(&condition, build::column(name))?, name)),
+                        false => Ok(SelectItem::UnnamedExpr(build::column(name))),
+                    })
+                    .collect::<Result<_, Error>>()?;
+            }
+        }
+        let mut select = build::select(items, factor)?;
+        select.selection = selection;
+        Ok(build::derived(build::query(select)?, Some(&pipeline.alias)))
+    }
+}
+
+/// `CASE WHEN condition THEN value END`
+fn when(condition: &Expr, value: Expr) -> Result<Expr, Error> {
+    match build::expression("CASE WHEN true THEN true END")? {
+        Expr::Case { case_token, end_token, operand, mut conditions, else_result } => {
+            if let Some(case) = conditions.first_mut() {
+                case.condition = condition.clone();
+                case.result = value;
+            }
+            Ok(Expr::Case { case_token, end_token, operand, conditions, else_result })
+        }
+        other => Err(Error::Internal(format!("{other} is no CASE"))),
+    }
+}

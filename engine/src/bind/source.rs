@@ -1,0 +1,151 @@
+//! What stands in `FROM`.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, TableFactor, Visit, Visitor};
+use quarray_lang::syntax::{self, Subset, SubsetSource};
+
+use super::pipeline::Pipeline;
+use super::{Binder, Named, Relation, VIEW_DEPTH_MAX, plain_error};
+use crate::error::Error;
+
+/// The key under which a name is looked up: quoted names as they are, others in lower case.
+pub fn plain_name(name: &ObjectName) -> String {
+    let part = |part: &ObjectNamePart| match part {
+        ObjectNamePart::Identifier(ident) if ident.quote_style.is_some() => ident.value.clone(),
+        ObjectNamePart::Identifier(ident) => ident.value.to_ascii_lowercase(),
+        other => other.to_string(),
+    };
+    name.0.iter().map(part).collect::<Vec<_>>().join(".")
+}
+
+/// A path or URL in quotes, if the name is one.
+pub fn quoted_path(name: &ObjectName) -> Option<&Ident> {
+    match name.0.as_slice() {
+        [ObjectNamePart::Identifier(ident)] if ident.quote_style == Some('\'') => Some(ident),
+        _ => None,
+    }
+}
+
+/// Every name and path in a `FROM` of a statement, and the options given with it.
+pub fn names_in<N: Visit>(node: &N) -> Vec<(ObjectName, Vec<(String, datafusion::sql::sqlparser::ast::Expr)>)> {
+    struct Found(Vec<(ObjectName, Vec<(String, datafusion::sql::sqlparser::ast::Expr)>)>);
+    impl Visitor for Found {
+        type Break = ();
+
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+            match syntax::subset(factor) {
+                Some(Subset { source: SubsetSource::Name(name), options, .. }) => self.0.push((name, options)),
+                Some(Subset { source: SubsetSource::Query(query), .. }) => {
+                    let _ = query.visit(self);
+                }
+                None => {
+                    if let TableFactor::Table { name, args: None, .. } = factor {
+                        self.0.push((name.clone(), Vec::new()));
+                    }
+                }
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut found = Found(Vec::new());
+    let _ = node.visit(&mut found);
+    found.0
+}
+
+impl Binder<'_> {
+    /// The relation that a factor of `FROM` is, or `None` when it is DataFusion's own.
+    pub(super) fn source(&mut self, factor: &TableFactor) -> Result<Option<Relation>, Error> {
+        if let Some(subset) = syntax::subset(factor) {
+            return self.subset(&subset).map(Some);
+        }
+        match factor {
+            TableFactor::Table { name, alias, args: None, .. } => {
+                let Some(relation) = self.named(name)? else { return Ok(None) };
+                Ok(Some(aliased(relation, alias.as_ref().map(|alias| &alias.name))))
+            }
+            TableFactor::Derived { subquery, alias, .. } => {
+                let relation = self.query(subquery)?;
+                Ok(Some(aliased(relation, alias.as_ref().map(|alias| &alias.name))))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn subset(&mut self, subset: &Subset) -> Result<Relation, Error> {
+        let relation = match &subset.source {
+            SubsetSource::Name(name) => self.named(name)?.ok_or_else(|| {
+                let span = name
+                    .0
+                    .first()
+                    .and_then(ObjectNamePart::as_ident)
+                    .map_or_else(datafusion::sql::sqlparser::tokenizer::Span::empty, |i| i.span);
+                self.error_at(span, format!("brackets need a dataset, and `{name}` is none"))
+            })?,
+            SubsetSource::Query(query) => self.query(query)?,
+        };
+        let relation = match relation {
+            Relation::Cells(pipeline) => Relation::Cells(self.select_cells(pipeline, &subset.selectors)?),
+            Relation::Rows(_) if subset.selectors.is_empty() => relation,
+            Relation::Rows(_) => {
+                return Err(plain_error("brackets need a dataset: use WHERE on the result of a query"));
+            }
+        };
+        Ok(aliased(relation, subset.alias.as_ref()))
+    }
+
+    /// What a name stands for: a common table expression, a dataset or a view.
+    fn named(&mut self, name: &ObjectName) -> Result<Option<Relation>, Error> {
+        let key = match quoted_path(name) {
+            Some(path) => path.value.clone(),
+            None => plain_name(name),
+        };
+        if quoted_path(name).is_none()
+            && let Some(relation) = self.scopes.iter().rev().find_map(|scope| scope.get(&key))
+        {
+            return Ok(Some(aliased(relation.clone(), Some(&Ident::new(key)))));
+        }
+        match self.names.get(&key).cloned() {
+            None => Ok(None),
+            Some(Named::Dataset(source)) => {
+                let alias = match quoted_path(name) {
+                    Some(path) => Ident::with_quote('"', stem(&path.value)),
+                    None => Ident::with_quote('"', key),
+                };
+                Ok(Some(Relation::Cells(Pipeline::new(source, alias))))
+            }
+            Some(Named::View(query)) => {
+                if self.depth >= VIEW_DEPTH_MAX {
+                    return Err(plain_error(format!(
+                        "the view {key} is made of itself, or of more than {VIEW_DEPTH_MAX} others"
+                    )));
+                }
+                self.depth += 1;
+                let scopes = std::mem::take(&mut self.scopes);
+                let text = std::mem::replace(&mut self.text, "");
+                let relation = self.query(&query);
+                (self.text, self.scopes) = (text, scopes);
+                self.depth -= 1;
+                Ok(Some(aliased(relation?, Some(&Ident::with_quote('"', key)))))
+            }
+        }
+    }
+}
+
+/// The relation under another name.
+pub fn aliased(mut relation: Relation, alias: Option<&Ident>) -> Relation {
+    if let Some(alias) = alias {
+        match &mut relation {
+            Relation::Cells(pipeline) => pipeline.alias = alias.clone(),
+            Relation::Rows(rows) => rows.alias = Some(alias.clone()),
+        }
+    }
+    relation
+}
+
+/// The name of a store in queries: its last part without the extension.
+pub fn stem(path: &str) -> String {
+    let path = path.split(['?', '#']).next().unwrap_or(path).trim_end_matches('/');
+    let last = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    last.strip_suffix(".zarr").unwrap_or(last).to_string()
+}

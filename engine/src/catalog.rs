@@ -1,0 +1,92 @@
+//! The names of a session: attached datasets and views.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::Query;
+use parking_lot::RwLock;
+
+use crate::bind::Named;
+use crate::error::Error;
+use crate::scan::LabelledDataset;
+use crate::source::store::{Store, StoreOptions};
+use crate::source::zarr::{self, DecodeOptions};
+
+/// The extensions of files that DataFusion reads as tables.
+const FILE_TABLES: &[&str] =
+    &[".parquet", ".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".arrow", ".avro", ".gz", ".zst"];
+
+/// The options that say how to decode, not where to read.
+const DECODE_OPTIONS: &[&str] = &["decode_cf", "nan_as_null"];
+
+/// Attached datasets and views, by name.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    names: RwLock<HashMap<String, Named>>,
+}
+
+impl Catalog {
+    /// What a name stands for.
+    pub fn get(&self, name: &str) -> Option<Named> {
+        self.names.read().get(name).cloned()
+    }
+
+    /// Gives a dataset a name, in place of what had it.
+    pub fn attach(&self, name: &str, dataset: Arc<LabelledDataset>) {
+        self.names.write().insert(name.to_string(), Named::Dataset(dataset));
+    }
+
+    /// Gives a query a name; an existing one only when it may be replaced.
+    pub fn create_view(&self, name: &str, query: Query, replace: bool) -> Result<(), Error> {
+        let mut names = self.names.write();
+        if !replace && names.contains_key(name) {
+            let message = format!("`{name}` exists already");
+            let diagnostic = quarray_lang::diagnostic::Diagnostic::new(message).with_help("use CREATE OR REPLACE VIEW");
+            return Err(Error::Bind(diagnostic));
+        }
+        names.insert(name.to_string(), Named::View(Arc::new(query)));
+        Ok(())
+    }
+
+    /// Takes a name away; whether it was there.
+    pub fn remove(&self, name: &str) -> bool {
+        self.names.write().remove(name).is_some()
+    }
+
+    /// Every name and what it stands for, in the order of the names.
+    pub fn list(&self) -> Vec<(String, Named)> {
+        let mut all: Vec<_> = self.names.read().iter().map(|(name, named)| (name.clone(), named.clone())).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+}
+
+/// Whether a path is that of a table in a file.
+pub fn is_file_table(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or(path).to_ascii_lowercase();
+    FILE_TABLES.iter().any(|extension| path.ends_with(extension))
+}
+
+/// Opens the dataset at an address, and reads the labels of its dimensions.
+pub async fn open_dataset(name: &str, uri: &str, options: &StoreOptions) -> Result<Arc<LabelledDataset>, Error> {
+    let mut options = options.clone();
+    let mut decode = DecodeOptions::default();
+    for key in DECODE_OPTIONS {
+        let Some(value) = options.remove(*key) else { continue };
+        let value = match value.to_ascii_lowercase().as_str() {
+            "true" | "1" | "on" => true,
+            "false" | "0" | "off" => false,
+            other => {
+                let message = format!("{key} is true or false, found {other}");
+                return Err(Error::Bind(quarray_lang::diagnostic::Diagnostic::new(message)));
+            }
+        };
+        match *key {
+            "decode_cf" => decode.decode_cf = value,
+            _ => decode.nan_as_null = value,
+        }
+    }
+    let store = Store::open(uri, &options)?;
+    let dataset = zarr::open(store, &decode).await?;
+    Ok(Arc::new(LabelledDataset::read(name, Arc::new(dataset)).await?))
+}

@@ -1,0 +1,44 @@
+//! `EXPLAIN` and `EXPLAIN ANALYZE`.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::sql::sqlparser::ast::Query;
+use futures::TryStreamExt;
+
+use crate::error::Error;
+use crate::outcome::DatasetSummary;
+
+/// The query as plain SQL over cells, and its plans.
+pub fn explain(query: &Query, logical: &LogicalPlan, physical: &dyn ExecutionPlan) -> String {
+    let physical = DisplayableExecutionPlan::new(physical).indent(false);
+    format!("bound\n  {query}\n\nlogical plan\n{}\n\nphysical plan\n{physical}", logical.display_indent())
+}
+
+/// Runs a plan, throws its rows away, and tells what every operator did.
+pub async fn analyze(physical: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<String, Error> {
+    let start = Instant::now();
+    let mut stream = execute_stream(Arc::clone(&physical), context)?;
+    let mut rows = 0;
+    while let Some(batch) = stream.try_next().await? {
+        rows += batch.num_rows();
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let plan = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false);
+    Ok(format!("{rows} rows in {seconds:.3} s\n\n{plan}"))
+}
+
+/// The columns of a dataset, for `DESCRIBE`.
+pub fn columns(summary: &DatasetSummary) -> String {
+    let mut text = String::new();
+    for variable in &summary.variables {
+        let dimensions = variable.dimensions.join(", ");
+        let _ = writeln!(text, "{}[{dimensions}] {}", variable.name, variable.data_type);
+    }
+    text
+}

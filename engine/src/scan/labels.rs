@@ -1,0 +1,190 @@
+//! The labels of a dataset's dimensions, read once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, MutableArrayData, PrimitiveArray, make_array};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::concat;
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Float32Type, Float64Type};
+use futures::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::axis::order_of;
+use super::{Axis, Order};
+use crate::array::{Positions, Region};
+use crate::dataset::{Dataset, Variable};
+use crate::error::Error;
+use crate::source::SourceError;
+
+/// Requests for the chunks of a coordinate that are under way at once.
+const CONCURRENT_FETCHES: usize = 16;
+
+/// The most cells of a coordinate that are read whole.
+const LABELS_MAX: u64 = 1 << 28;
+
+/// A dataset and the labels of its dimensions.
+#[derive(Debug)]
+pub struct LabelledDataset {
+    /// What it is called in messages.
+    pub name: String,
+    /// The dataset.
+    pub dataset: Arc<Dataset>,
+    labels: HashMap<String, (ArrayRef, Order)>,
+    /// Variables of one dimension that group keys are made of, once they were needed.
+    loaded: Mutex<HashMap<String, ArrayRef>>,
+}
+
+impl LabelledDataset {
+    /// Reads the labels of every dimension of a dataset.
+    pub async fn read(name: &str, dataset: Arc<Dataset>) -> Result<Self, Error> {
+        let mut labels = HashMap::new();
+        for dimension in &dataset.dimensions {
+            let values = match dataset.index(&dimension.name) {
+                Some(index) => read_whole(index).await?,
+                None if dimension.length <= LABELS_MAX => {
+                    Arc::new(Int64Array::from_iter_values(0..dimension.length as i64)) as ArrayRef
+                }
+                None => return Err(too_long(name, &dimension.name, dimension.length)),
+            };
+            let order = order_of(&values)?;
+            labels.insert(dimension.name.clone(), (values, order));
+        }
+        Ok(Self { name: name.to_string(), dataset, labels, loaded: Mutex::default() })
+    }
+
+    /// Reads a variable whole, once.
+    pub async fn load(&self, variable: &Variable) -> Result<(), Error> {
+        if self.loaded(&variable.name).is_none() {
+            let values = read_whole(variable).await?;
+            let values = if variable.nan_is_missing { nan_to_null(&values) } else { values };
+            self.loaded.lock().insert(variable.name.clone(), values);
+        }
+        Ok(())
+    }
+
+    /// The values of a variable that was read whole.
+    pub fn loaded(&self, name: &str) -> Option<ArrayRef> {
+        self.loaded.lock().get(name).cloned()
+    }
+
+    /// The whole of a dimension as an axis.
+    pub fn axis(&self, dimension: &str) -> Option<Axis> {
+        let (labels, order) = self.labels.get(dimension)?;
+        let field = match self.dataset.index(dimension) {
+            Some(index) => field_of(index, "dimension"),
+            None => Field::new(dimension, DataType::Int64, false).with_metadata(role("dimension")),
+        };
+        Some(Axis {
+            name: dimension.to_string(),
+            field: Arc::new(field.with_nullable(labels.null_count() > 0)),
+            labels: Arc::clone(labels),
+            order: *order,
+            positions: Positions::all(labels.len() as u64),
+            numbering: Positions::all(labels.len() as u64),
+            scalar: false,
+        })
+    }
+}
+
+/// The column of a variable's values: type, and in the metadata its units, long name, calendar and what it is for.
+pub fn field_of(variable: &Variable, what: &str) -> Field {
+    let mut metadata = role(what);
+    for key in ["units", "long_name", "standard_name"] {
+        if let Some(Value::String(text)) = variable.attributes.get(key) {
+            metadata.insert(key.to_string(), text.clone());
+        }
+    }
+    if matches!(variable.data_type, DataType::Timestamp(..)) {
+        metadata.remove("units");
+    }
+    if let Some(calendar) = &variable.calendar {
+        metadata.insert("calendar".to_string(), calendar.clone());
+    }
+    Field::new(&variable.name, variable.data_type.clone(), true).with_metadata(metadata)
+}
+
+/// Every value of a variable, in C order.
+pub async fn read_whole(variable: &Variable) -> Result<ArrayRef, Error> {
+    let grid = variable.array.grid();
+    let whole = Region::whole(grid.shape());
+    let cells = whole.cells().filter(|&cells| cells <= LABELS_MAX);
+    let Some(cells) = cells else {
+        return Err(too_long(&variable.name, "the variable", u64::MAX));
+    };
+    if cells == 0 {
+        return Ok(arrow::array::new_empty_array(&variable.data_type));
+    }
+    let counts = grid.chunk_counts();
+    let chunks: u64 = counts.iter().product();
+    let indexes = (0..chunks).map(|linear| unravel(linear, &counts));
+    let pieces: Vec<(Region, ArrayRef)> = stream::iter(indexes)
+        .map(|index| async move {
+            let region = grid.chunk_region(&index);
+            let chunk = variable.array.fetch(&index).await?;
+            let values = chunk.read(&Region::whole(&region.shape))?;
+            Ok::<_, SourceError>((region, values))
+        })
+        .buffered(CONCURRENT_FETCHES)
+        .try_collect()
+        .await?;
+    assemble(&pieces, grid.shape())
+}
+
+/// The index along each dimension of the `linear`th of `counts` things in C order.
+pub fn unravel(mut linear: u64, counts: &[u64]) -> Vec<u64> {
+    let mut index = vec![0; counts.len()];
+    for dimension in (0..counts.len()).rev() {
+        index[dimension] = linear % counts[dimension];
+        linear /= counts[dimension];
+    }
+    index
+}
+
+/// The values with a null in place of every NaN.
+pub fn nan_to_null(values: &ArrayRef) -> ArrayRef {
+    match values.data_type() {
+        DataType::Float32 => with_validity(values.as_primitive::<Float32Type>(), |value| !value.is_nan()),
+        DataType::Float64 => with_validity(values.as_primitive::<Float64Type>(), |value| !value.is_nan()),
+        _ => Arc::clone(values),
+    }
+}
+
+fn with_validity<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, valid: impl Fn(T::Native) -> bool) -> ArrayRef {
+    let values = array.values();
+    let bits = BooleanBuffer::collect_bool(values.len(), |index| valid(values[index]));
+    let nulls = NullBuffer::union(array.nulls(), Some(&NullBuffer::new(bits)));
+    Arc::new(PrimitiveArray::<T>::new(values.clone(), nulls).with_data_type(array.data_type().clone()))
+}
+
+fn assemble(pieces: &[(Region, ArrayRef)], shape: &[u64]) -> Result<ArrayRef, Error> {
+    let in_order = pieces.iter().all(|(region, _)| region.is_run_of(shape));
+    let arrays: Vec<&dyn Array> = pieces.iter().map(|(_, values)| values.as_ref()).collect();
+    if in_order {
+        return Ok(concat(&arrays).map_err(datafusion::error::DataFusionError::from)?);
+    }
+    let data: Vec<_> = pieces.iter().map(|(_, values)| values.to_data()).collect();
+    let cells = shape.iter().product::<u64>() as usize;
+    let mut places = vec![(0usize, 0usize); cells];
+    for (piece, (region, _)) in pieces.iter().enumerate() {
+        for offset in 0..region.cells().unwrap_or(0) {
+            let within = unravel(offset, &region.shape);
+            let target = within.iter().zip(&region.start).zip(shape).fold(0, |flat, ((w, s), n)| flat * n + w + s);
+            places[target as usize] = (piece, offset as usize);
+        }
+    }
+    let mut output = MutableArrayData::new(data.iter().collect(), false, cells);
+    for (piece, offset) in places {
+        output.try_extend(piece, offset, offset + 1).map_err(datafusion::error::DataFusionError::from)?;
+    }
+    Ok(make_array(output.freeze()))
+}
+
+fn role(what: &str) -> HashMap<String, String> {
+    HashMap::from([("quarray.role".to_string(), what.to_string())])
+}
+
+fn too_long(name: &str, what: &str, length: u64) -> Error {
+    Error::Resources(format!("{name}: {what} has {length} cells, more than the {LABELS_MAX} that are read as labels"))
+}

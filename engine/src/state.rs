@@ -1,0 +1,63 @@
+//! The one place that builds a DataFusion session state: rules, planner, functions.
+//!
+//! Architecture invariant: client, scheduler and executor build their state here and nowhere else.
+
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::execution::disk_manager::DiskManagerBuilder;
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::prelude::SessionConfig;
+
+use crate::functions;
+use crate::physical::GridQueryPlanner;
+use crate::progress::Progress;
+
+/// Consumers of memory that an out-of-memory error names.
+const CONSUMERS_NAMED: usize = 3;
+
+/// Whether plans may stay in arrays.
+#[derive(Debug, Clone, Copy)]
+pub struct GridSettings {
+    /// `false` runs everything as rows, with the same answers.
+    pub enabled: bool,
+}
+
+/// Settings of a state.
+#[derive(Debug, Clone)]
+pub struct StateSettings {
+    /// Bytes that queries may hold at once.
+    pub memory_limit: usize,
+    /// Threads that work on a query.
+    pub threads: usize,
+    /// Whether plans may stay in arrays.
+    pub grid: bool,
+}
+
+/// A state with these settings, whose operators add to `progress`.
+pub fn session_state(settings: &StateSettings, progress: &Arc<Progress>) -> Result<SessionState> {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(settings.threads)
+        .with_information_schema(true)
+        .with_extension(Arc::new(GridSettings { enabled: settings.grid }))
+        .with_extension(Arc::clone(progress));
+    config.options_mut().sql_parser.collect_spans = true;
+    let pool = TrackConsumersPool::new(
+        FairSpillPool::new(settings.memory_limit),
+        std::num::NonZeroUsize::new(CONSUMERS_NAMED).unwrap_or(std::num::NonZeroUsize::MIN),
+    );
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_disk_manager_builder(DiskManagerBuilder::default())
+        .build_arc()?;
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_query_planner(Arc::new(GridQueryPlanner))
+        .build();
+    functions::register(&mut state)?;
+    Ok(state)
+}
