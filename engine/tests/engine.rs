@@ -3,3 +3,5 @@
 
 #[path = "engine/zarr_corpus.rs"]
 mod zarr_corpus;
+#[path = "engine/zarr_writer.rs"]
+mod zarr_writer;

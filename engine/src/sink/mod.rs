@@ -1,5 +1,7 @@
 //! Where results are kept.
 
+pub mod zarr;
+
 use quarray_lang::syntax::IntoMode;
 
 use crate::error::Error;

@@ -11,6 +11,14 @@ pub enum SourceError {
         /// What was looked for.
         message: String,
     },
+    /// There is something under that address already, and it is not to be replaced.
+    #[error("{uri}: {message}")]
+    AlreadyExists {
+        /// The address, secrets taken out.
+        uri: String,
+        /// What is there and what may be done.
+        message: String,
+    },
     /// The store refused the credentials, or wants some.
     #[error("{uri}: permission denied: {message}")]
     PermissionDenied {

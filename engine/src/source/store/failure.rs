@@ -78,7 +78,7 @@ fn add_query(secrets: &mut Vec<String>, query: &str) {
 
 impl Store {
     /// The error of a local file.
-    pub(super) fn file_error(&self, key: &str, error: &io::Error) -> SourceError {
+    pub(crate) fn file_error(&self, key: &str, error: &io::Error) -> SourceError {
         let uri = self.uri_of(key);
         match error.kind() {
             io::ErrorKind::PermissionDenied => SourceError::PermissionDenied { uri, message: error.to_string() },
@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// The error of a remote object.
-    pub(super) fn object_error(&self, key: &str, error: &object_store::Error) -> SourceError {
+    pub(crate) fn object_error(&self, key: &str, error: &object_store::Error) -> SourceError {
         let uri = self.uri_of(key);
         let mut message = self.traits.redactor.clean(&words_of(error));
         match error {

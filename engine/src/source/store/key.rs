@@ -1,7 +1,7 @@
 //! Keys: names of objects in a store, which metadata written by strangers may have chosen.
 
 /// Refuses a key that could lead out of its store, or that stores disagree about.
-pub(super) fn check(key: &str) -> Result<(), String> {
+pub(crate) fn check(key: &str) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("key {key:?} is refused: {why}"));
     if key.is_empty() {
         return wrong("expected a name, found nothing");

@@ -28,6 +28,8 @@ mod local;
 mod options;
 mod remote;
 
+pub(crate) use key::check as check_key;
+
 /// Options of a store, credentials among them: names in lower case, values as text.
 ///
 /// Of every remote store: `anonymous` (sign nothing), `allow_http` (accept an `http://` endpoint),
@@ -180,6 +182,16 @@ impl Store {
             Place::File(path) => local::delete(path).await.map_err(|e| self.file_error(prefix, &e)),
             Place::Object(path) => self.delete_objects(prefix, &path).await,
         }
+    }
+
+    /// The same store at another place in it: a neighbour of this one. Not for local stores.
+    pub(crate) fn at(&self, root: Path) -> Self {
+        Self { uri: self.uri.clone(), objects: self.objects.clone(), root, directory: None, traits: self.traits.clone() }
+    }
+
+    /// Refuses a store that cannot be written to.
+    pub(crate) fn expect_writable(&self) -> Result<(), SourceError> {
+        if self.traits.kind == Kind::Http { self.expect_cloud("", "writing to") } else { Ok(()) }
     }
 
     /// The address of the object under `key`, for messages.

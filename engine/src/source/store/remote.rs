@@ -181,7 +181,7 @@ impl Store {
         }
     }
 
-    fn expect_cloud(&self, key: &str, what: &'static str) -> Result<(), SourceError> {
+    pub(super) fn expect_cloud(&self, key: &str, what: &'static str) -> Result<(), SourceError> {
         if self.traits.kind == Kind::Cloud {
             return Ok(());
         }

@@ -1,0 +1,136 @@
+//! Where a store is written to: a directory, or a prefix of a bucket.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::task::JoinSet;
+
+use super::objects::{Objects, REQUESTS_IN_FLIGHT_MAX, settle};
+use super::staging::{self, Found, Staging};
+use crate::source::SourceError;
+use crate::source::store::{Store, StoreOptions};
+
+/// Where a store is written to. Dropped before [`Target::commit`], it takes away all that was written.
+#[derive(Debug)]
+pub(super) struct Target {
+    store: Store,
+    replace: bool,
+    kind: Option<Kind>,
+    puts: JoinSet<Result<(), SourceError>>,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Directory(Arc<Staging>),
+    Objects(Objects),
+}
+
+impl Target {
+    /// Begins to write; what is there already is refused, or, to be replaced, left as it is until the commit.
+    pub(super) async fn begin(uri: &str, options: &StoreOptions, replace: bool) -> Result<Self, SourceError> {
+        let store = Store::open(uri, options)?;
+        store.expect_writable()?;
+        let kind = match store.local_path().map(Path::to_path_buf) {
+            Some(path) => Kind::Directory(Arc::new(begin_directory(&store, &path, replace).await?)),
+            None => Kind::Objects(Objects::begin(store.clone(), replace).await?),
+        };
+        Ok(Self { store, replace, kind: Some(kind), puts: JoinSet::new() })
+    }
+
+    /// The address, secrets taken out.
+    pub(super) fn uri(&self) -> &str {
+        &self.store.uri
+    }
+
+    /// Stores an object, while others are still being stored; an error may be that of an earlier one.
+    pub(super) async fn put(&mut self, key: String, bytes: Bytes) -> Result<(), SourceError> {
+        settle(&mut self.puts, REQUESTS_IN_FLIGHT_MAX - 1, &self.store.uri).await?;
+        let Some(kind) = self.kind.clone() else { return Ok(()) };
+        let store = self.store.clone();
+        self.puts.spawn(async move {
+            match kind {
+                Kind::Directory(staging) => staging.put(&key, bytes).await.map_err(|e| store.file_error(&key, &e)),
+                Kind::Objects(objects) => objects.place().put(&key, bytes).await,
+            }
+        });
+        Ok(())
+    }
+
+    /// Makes what was put, and the documents after it, the store.
+    pub(super) async fn commit(mut self, documents: Vec<(String, Bytes)>) -> Result<(), SourceError> {
+        settle(&mut self.puts, 0, &self.store.uri).await?;
+        match &self.kind {
+            Some(Kind::Objects(objects)) => objects.commit(documents).await?,
+            Some(Kind::Directory(_)) => {
+                for (key, bytes) in documents {
+                    self.put(key, bytes).await?;
+                }
+                settle(&mut self.puts, 0, &self.store.uri).await?;
+            }
+            None => {}
+        }
+        let Some(Kind::Directory(staging)) = self.kind.take() else { return Ok(()) };
+        // No put holds it any more.
+        let staging = Arc::into_inner(staging).ok_or_else(|| SourceError::Store {
+            uri: self.store.uri.clone(),
+            message: "a file is still being written".to_string(),
+        })?;
+        let replace = self.replace;
+        let committed = tokio::task::spawn_blocking(move || staging.commit(replace)).await;
+        committed.map_err(std::io::Error::other).and_then(|done| done).map_err(|e| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => occupied(&self.store, "there is something of that name by now"),
+            _ => self.store.file_error("", &e),
+        })
+    }
+
+    /// Takes away all that was written, and waits until it is gone.
+    pub(super) async fn abort(mut self) -> Result<(), SourceError> {
+        while self.puts.join_next().await.is_some() {}
+        match self.kind.take() {
+            Some(Kind::Objects(objects)) => objects.abort().await,
+            Some(Kind::Directory(staging)) => {
+                staging.discard();
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Target {
+    /// A directory is removed at once. Objects are deleted by a task, where there is a runtime to run it.
+    fn drop(&mut self) {
+        match (self.kind.take(), tokio::runtime::Handle::try_current()) {
+            (Some(Kind::Directory(staging)), _) => staging.discard(),
+            (Some(Kind::Objects(objects)), Ok(runtime)) => {
+                let mut puts = std::mem::take(&mut self.puts);
+                runtime.spawn(async move {
+                    // A put that arrives after the deletion would stay.
+                    while puts.join_next().await.is_some() {}
+                    let _ = objects.abort().await;
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn begin_directory(store: &Store, path: &Path, replace: bool) -> Result<Staging, SourceError> {
+    let target = path.to_path_buf();
+    let begin = move || {
+        let found = staging::look(&target)?;
+        let free = found == Found::Nothing || found == Found::Store && replace;
+        Ok((found, if free { Some(Staging::begin(&target)?) } else { None }))
+    };
+    let begun = tokio::task::spawn_blocking(begin).await.map_err(std::io::Error::other).and_then(|begun| begun);
+    match begun.map_err(|e: std::io::Error| store.file_error("", &e))? {
+        (_, Some(staging)) => Ok(staging),
+        (Found::Store, _) => Err(occupied(store, "there is a Zarr store already, and it is not to be replaced")),
+        _ => Err(occupied(store, "there is something already that is not a Zarr store: expected an unused name")),
+    }
+}
+
+fn occupied(store: &Store, message: &str) -> SourceError {
+    SourceError::AlreadyExists { uri: store.uri.clone(), message: message.to_string() }
+}
