@@ -9,6 +9,7 @@ pub mod exec;
 pub mod explain;
 pub mod functions;
 pub mod kernel;
+pub mod labelled;
 pub mod logical;
 pub mod optimize;
 pub mod outcome;
@@ -23,5 +24,6 @@ pub mod state;
 pub mod summary;
 
 pub use error::Error;
+pub use labelled::Labelled;
 pub use outcome::{Outcome, PlotSpec, Rows};
 pub use session::{Session, SessionBuilder};

@@ -1,8 +1,12 @@
 //! What a statement gives back.
 
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation, UnboundedMemoryPool};
 use futures::TryStreamExt;
 
 use crate::error::Error;
@@ -27,13 +31,29 @@ pub struct Rows {
     pub dimensions: Vec<String>,
     /// The dataset that the query was nothing but a name of (`FROM daymet`): a terminal prints its summary instead.
     pub summary: Option<DatasetSummary>,
+    /// All labels of dimensions, in dimension order, where the planner knows them before the rows come. Where every
+    /// dimension has its labels here, rows may come in any order.
+    pub labels: Option<Vec<(String, ArrayRef)>>,
+    /// What those who hold rows in memory take it from; unbounded where there is none.
+    pub memory_pool: Option<Arc<dyn MemoryPool>>,
     stream: SendableRecordBatchStream,
 }
 
 impl Rows {
     /// Rows with the dimensions that are their key.
     pub fn new(stream: SendableRecordBatchStream, dimensions: Vec<String>, summary: Option<DatasetSummary>) -> Self {
-        Self { dimensions, summary, stream }
+        Self { dimensions, summary, labels: None, memory_pool: None, stream }
+    }
+
+    /// All labels of a dimension, where they are known before the rows come.
+    pub fn labels_of(&self, dimension: &str) -> Option<&ArrayRef> {
+        self.labels.as_ref()?.iter().find(|(name, _)| name == dimension).map(|(_, labels)| labels)
+    }
+
+    /// A share of the memory, empty at first, for someone who holds rows.
+    pub(crate) fn reservation(&self, holder: &str) -> MemoryReservation {
+        let unbounded = || Arc::new(UnboundedMemoryPool::default()) as Arc<dyn MemoryPool>;
+        MemoryConsumer::new(holder).register(&self.memory_pool.clone().unwrap_or_else(unbounded))
     }
 
     /// The columns. A field's metadata carries what a label wants: `units`, `long_name`, `calendar`.
