@@ -1,0 +1,105 @@
+//! Moving windows against one window at a time.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array, Int16Array, StringArray};
+use arrow::datatypes::{DataType, Float64Type};
+use proptest::prelude::*;
+
+use super::reference::{Cell, aggregate, assert_close, flat, numbers, position};
+use crate::kernel::{AggregateKind, Cells, WindowKind, moving_window};
+
+/// The aggregate that a window computes.
+fn aggregate_of(kind: WindowKind) -> AggregateKind {
+    match kind {
+        WindowKind::Sum => AggregateKind::Sum,
+        WindowKind::Average => AggregateKind::Average,
+        WindowKind::Count => AggregateKind::Count,
+        WindowKind::Minimum | WindowKind::Shift => AggregateKind::Minimum,
+        WindowKind::Maximum => AggregateKind::Maximum,
+        WindowKind::StandardDeviation { ddof } => AggregateKind::StandardDeviation { ddof },
+        WindowKind::Variance { ddof } => AggregateKind::Variance { ddof },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+    #[test]
+    fn every_window_is_the_aggregate_of_its_cells(
+        shape in prop::collection::vec(1..9usize, 1..4),
+        axis in 0..4usize,
+        (from, to) in (-9..10isize, 0..10isize).prop_map(|(from, length)| (from, from + length)),
+        (start, end) in (0..9usize, 0..9usize),
+        least in 0..4usize,
+        cells in prop::collection::vec((any::<i8>(), 0..10u8), 800),
+        (ints, nulls) in (any::<bool>(), any::<bool>()),
+    ) {
+        let axis = axis % shape.len();
+        let range = start.min(end).min(shape[axis])..start.max(end).min(shape[axis]);
+        let total = shape.iter().product::<usize>();
+        let cells = cells[..total].iter().map(|&(v, m)| (v, m > 0 || !nulls, m == 1));
+        let values: ArrayRef = match ints {
+            true => Arc::new(Int16Array::from_iter(cells.map(|(v, there, _)| there.then_some(i16::from(v))))),
+            false => Arc::new(Float32Array::from_iter(
+                cells.map(|(v, there, nan)| there.then_some(if nan { f32::NAN } else { f32::from(v) * 0.37 })),
+            )),
+        };
+        let there = numbers(&values);
+        let mut new_shape = shape.clone();
+        new_shape[axis] = range.len();
+        for kind in [
+            WindowKind::Sum, WindowKind::Average, WindowKind::Count, WindowKind::Minimum, WindowKind::Maximum,
+            WindowKind::Shift, WindowKind::Variance { ddof: 0 }, WindowKind::StandardDeviation { ddof: 1 }
+        ] {
+            let to = if kind == WindowKind::Shift { from } else { to };
+            let found = moving_window(
+                kind, Cells { values: &values, nan_is_missing: true }, &shape, axis, range.clone(), from, to, least,
+            ).unwrap();
+            prop_assert_eq!(found.data_type(), &kind.result_type(values.data_type()).unwrap());
+            let expected = (0..new_shape.iter().product::<usize>()).map(|result| {
+                let mut at = position(&new_shape, result);
+                let middle = (at[axis] + range.start) as isize;
+                let mut window = Vec::new();
+                for p in (middle + from..=middle + to).filter(|&p| p >= 0 && p < shape[axis] as isize) {
+                    at[axis] = p as usize;
+                    let index = flat(&shape, &at);
+                    if let Some(value) = there[index].filter(|value| !value.is_nan()) {
+                        window.push(Cell { index, value, other: 0.0 });
+                    }
+                }
+                (window.len() >= least).then(|| aggregate(&aggregate_of(kind), &window)).flatten()
+            });
+            assert_close(&numbers(&found), &expected.collect::<Vec<_>>(), &format!("{kind:?}"));
+        }
+    }
+}
+
+#[test]
+fn sums_forget_the_cells_that_left() {
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![1e16, 1.0, 1.0, 1.0, 1.0]));
+    let cells = Cells { values: &values, nan_is_missing: true };
+    let sums = moving_window(WindowKind::Sum, cells, &[5], 0, 0..5, -1, 0, 2).unwrap();
+    let sums = sums.as_primitive::<Float64Type>();
+    assert!(sums.is_null(0));
+    assert_eq!(sums.value(4), 2.0);
+}
+
+#[test]
+fn text_is_shifted() {
+    let values: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c", "d"]));
+    let cells = Cells { values: &values, nan_is_missing: false };
+    let shifted = moving_window(WindowKind::Shift, cells, &[2, 2], 0, 0..2, -1, -1, 1).unwrap();
+    assert_eq!(shifted.data_type(), &DataType::Utf8);
+    let texts = shifted.as_string::<i32>().iter().collect::<Vec<_>>();
+    assert_eq!(texts, [None, None, Some("a"), Some("b")]);
+}
+
+#[test]
+fn wide_windows_span_tiles() {
+    let values: ArrayRef = Arc::new(Float64Array::from_iter_values((0..5000).map(f64::from)));
+    let cells = Cells { values: &values, nan_is_missing: true };
+    let means = moving_window(WindowKind::Average, cells, &[5000], 0, 10..4990, -10, 10, 21).unwrap();
+    assert_eq!(means.null_count(), 0);
+    assert!(means.as_primitive::<Float64Type>().values().iter().zip(10..).all(|(&mean, k)| mean == f64::from(k)));
+}
