@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 
 use super::error::KernelError;
 use super::layout::BlockLayout;
-use super::native::{Native, Physical, native_values, true_bits, with_native};
+use super::native::{Native, native_values, true_bits, with_float};
 
 /// The values of an argument over the cells of a block, with how a missing cell is told.
 #[derive(Debug, Clone, Copy)]
@@ -48,15 +48,15 @@ impl Missing {
 
     /// Of one argument alone: a bit for each cell that is there; `None` if all are.
     pub(crate) fn present(cells: &Cells<'_>) -> Option<BooleanBuffer> {
-        match (Self::of(cells, None), Physical::of(cells.values.data_type())) {
-            (Self::Nan | Self::Bits { nan: true, .. }, Some(physical)) => with_native!(physical, T => {
+        match Self::of(cells, None) {
+            Self::Nan | Self::Bits { nan: true, .. } => with_float!(cells.values, T => {
                 let (values, nulls) = (native_values::<T>(cells.values), cells.values.nulls());
                 Some(BooleanBuffer::collect_bool(values.len(), |k| {
                     values[k].is_number() && nulls.is_none_or(|nulls| nulls.is_valid(k))
                 }))
             }),
-            (Self::Bits { present, .. }, _) => Some(present),
-            (Self::Nothing | Self::Nan, _) => None,
+            Self::Bits { present, .. } => Some(present),
+            Self::Nothing => None,
         }
     }
 

@@ -31,13 +31,13 @@ pub(crate) fn fold<T: Native, F: Fold<T>>(target: &mut F, layout: &BlockLayout, 
     with_wide_lanes(
         #[inline(always)]
         || match missing {
-            Missing::Nothing => layout.for_each_run(
-                #[inline(always)]
-                |run| visit(target, run.cells.start, run.groups, &values[run.cells], Every),
-            ),
-            Missing::Nan => layout.for_each_run(
+            Missing::Nan if T::FLOAT => layout.for_each_run(
                 #[inline(always)]
                 |run| visit(target, run.cells.start, run.groups, &values[run.cells], NotNan),
+            ),
+            Missing::Nothing | Missing::Nan => layout.for_each_run(
+                #[inline(always)]
+                |run| visit(target, run.cells.start, run.groups, &values[run.cells], Every),
             ),
             Missing::Bits { present, nan } => {
                 let mut flags = [false; FLAGS];
@@ -48,7 +48,7 @@ pub(crate) fn fold<T: Native, F: Fold<T>>(target: &mut F, layout: &BlockLayout, 
                             let length = FLAGS.min(run.cells.end - start);
                             let (values, flags) = (&values[start..start + length], &mut flags[..length]);
                             unpack(present, start, flags);
-                            if *nan {
+                            if T::FLOAT && *nan {
                                 flags.iter_mut().zip(values).for_each(|(flag, value)| *flag &= value.is_number());
                             }
                             visit(target, start, run.groups.skip(start - run.cells.start), values, Flags(flags));

@@ -2,12 +2,16 @@
 
 use arrow::array::{Array, ArrayData, ArrayRef, BooleanArray, make_array};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
+use arrow::compute::cast;
 use arrow::datatypes::{ArrowNativeType, DataType};
 
 use super::error::KernelError;
 
 /// A Rust type that stores cells. Booleans are stored as `u8` here.
 pub(crate) trait Native: ArrowNativeType + PartialEq + Default + Send + Sync {
+    /// Whether there are NaNs: no loop that looks for them is compiled for other types.
+    const FLOAT: bool = false;
+
     /// Not a NaN: always true of integers.
     #[allow(clippy::eq_op, reason = "a NaN is what differs from itself")]
     #[inline(always)]
@@ -117,15 +121,45 @@ macro_rules! with_native {
 }
 pub(crate) use with_native;
 
+/// `with_float!(array, T => expression)`: the expression with `T` standing for `f32` or `f64`, the type of the array.
+macro_rules! with_float {
+    ($array:expr, $T:ident => $body:expr) => {
+        if *$array.data_type() == arrow::datatypes::DataType::Float32 {
+            type $T = f32;
+            $body
+        } else {
+            type $T = f64;
+            $body
+        }
+    };
+}
+pub(crate) use with_float;
+
 macro_rules! native {
-    ($($T:ty),*) => { $(impl Native for $T {
+    ($float:literal: $($T:ty),*) => { $(impl Native for $T {
+        const FLOAT: bool = $float;
+
         #[inline(always)]
         fn float(self) -> f64 {
             self as f64
         }
     })* };
 }
-native!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, i128);
+native!(false: i8, i16, i32, i64, u8, u16, u32, u64, i128);
+native!(true: f32, f64);
+
+/// The type of float that stands for numbers of this type where results are floats anyway: `f32` where it is exact.
+pub(crate) fn float_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Float32 | DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => DataType::Float32,
+        _ => DataType::Float64,
+    }
+}
+
+/// Numbers as floats of their `float_type`; nulls stay. Floats are shared, not copied.
+pub(crate) fn float_values(array: &ArrayRef) -> Result<ArrayRef, KernelError> {
+    Ok(cast(array, &float_type(array.data_type()))?)
+}
 
 /// The values of an array whose type is stored as `T`: shared, not copied, except that booleans become bytes.
 pub(crate) fn native_values<T: Native>(array: &ArrayRef) -> ScalarBuffer<T> {

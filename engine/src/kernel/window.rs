@@ -19,7 +19,7 @@ use super::accumulate::variance::Moments;
 use super::cells::{Cells, Every, Flags, Missing, NotNan};
 use super::error::KernelError;
 use super::fold::{Fold, unpack};
-use super::native::{Native, Physical, array_of, native_values, with_native};
+use super::native::{Native, Physical, array_of, float_values, native_values, with_float, with_native};
 use super::wide::with_wide_lanes;
 
 /// Results computed at a time: their accumulators stay in L1.
@@ -178,11 +178,11 @@ impl Windows {
                     #[inline(always)]
                     |step| match (step, missing) {
                         (Step::Emit(results), _) => emit(target, results),
-                        (Step::Add { accumulator, cells }, Missing::Nothing) => {
-                            target.consecutive(accumulator, &values[cells], Every);
-                        }
-                        (Step::Add { accumulator, cells }, Missing::Nan) => {
+                        (Step::Add { accumulator, cells }, Missing::Nan) if T::FLOAT => {
                             target.consecutive(accumulator, &values[cells], NotNan);
+                        }
+                        (Step::Add { accumulator, cells }, Missing::Nothing | Missing::Nan) => {
+                            target.consecutive(accumulator, &values[cells], Every);
                         }
                         (Step::Add { accumulator, cells }, Missing::Bits { .. }) => {
                             target.consecutive(accumulator, &values[cells.clone()], Flags(&flags[cells]));
@@ -236,10 +236,8 @@ impl Windows {
                 with_native!(physical, T => self.extremes::<T, false>(values, result))
             }
             WindowKind::Maximum => with_native!(physical, T => self.extremes::<T, true>(values, result)),
-            WindowKind::Variance { ddof } => with_native!(physical, T => self.variances::<T>(values, ddof, false)),
-            WindowKind::StandardDeviation { ddof } => {
-                with_native!(physical, T => self.variances::<T>(values, ddof, true))
-            }
+            WindowKind::Variance { ddof } => self.variances(values, ddof, false),
+            WindowKind::StandardDeviation { ddof } => self.variances(values, ddof, true),
             _ => self.sums_of(kind == WindowKind::Average, values, physical),
         }
     }
@@ -294,11 +292,13 @@ impl Windows {
         array_of(result, results, self.nulls(&self.count_cells(values), 1))
     }
 
-    fn variances<T: Native>(&self, values: Cells<'_>, ddof: u8, root: bool) -> Result<ArrayRef, KernelError> {
-        let (missing, mut parts) = (Missing::of(&values, None), Vec::new());
-        self.fold(&mut Moments::new(TILE), &native_values::<T>(values.values), &missing, |moments, n| {
-            parts.push(moments.variances(0..n, ddof, root, self.least));
-            moments.reset();
+    fn variances(&self, values: Cells<'_>, ddof: u8, root: bool) -> Result<ArrayRef, KernelError> {
+        let (missing, floats, mut parts) = (Missing::of(&values, None), float_values(values.values)?, Vec::new());
+        with_float!(floats, T => {
+            self.fold(&mut Moments::new(TILE), &native_values::<T>(&floats), &missing, |moments, n| {
+                parts.push(moments.variances(0..n, ddof, root, self.least));
+                moments.reset();
+            });
         });
         let nulls = NullBuffer::from_iter(parts.iter().flat_map(|part| (0..part.len()).map(|k| part.is_valid(k))));
         let variances = parts.iter().flat_map(|part| part.values().iter().copied()).collect::<Vec<_>>();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, UInt64Array};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, UInt64Array};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::DataType;
 
@@ -14,20 +14,30 @@ use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
 use crate::kernel::layout::BlockLayout;
-use crate::kernel::native::{array_of, native_values, state_values};
+use crate::kernel::native::{Native, Physical, native_values, state_values, with_native};
 use crate::kernel::place::Place;
 
 /// The position of a group that has had no cell.
 const NONE: u64 = u64::MAX;
 
-/// Keeps, for each group, the label of the cell with the least key or, if `GREATEST`, the greatest.
+/// Which cell of a group is chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Choice {
+    /// The first with the least key.
+    Least,
+    /// The first with the greatest key.
+    Greatest,
+    /// The last with the greatest key.
+    LastGreatest,
+}
+
+/// Keeps, for each group, the label of the cell that is chosen by its key.
 #[derive(Debug)]
-pub(crate) struct ChoiceAccumulator<T: Ordered, const GREATEST: bool> {
+pub(crate) struct ChoiceAccumulator {
     /// Of the label and the key.
     arguments: Vec<DataType>,
-    /// Among equal keys the last cell in C order is chosen, not the first.
-    last: bool,
-    choices: Choices<T>,
+    choice: Choice,
+    choices: Choices,
     /// The position of the next block, if blocks do not tell theirs.
     arrived: u64,
     /// The greatest position of any cell so far.
@@ -35,8 +45,9 @@ pub(crate) struct ChoiceAccumulator<T: Ordered, const GREATEST: bool> {
 }
 
 #[derive(Debug)]
-struct Choices<T: Ordered> {
-    keys: Vec<T::Key>,
+struct Choices {
+    /// Ordered keys of 64 bits, whatever their type; turned over if the greatest is chosen, so that the least wins.
+    keys: Vec<i64>,
     positions: Vec<u64>,
     /// The labels' bits.
     labels: Vec<u64>,
@@ -51,8 +62,10 @@ enum Ties {
 }
 
 /// The choices while a block is folded in.
-struct Choosing<'a, T: Ordered, const GREATEST: bool> {
-    choices: &'a mut Choices<T>,
+struct Choosing<'a> {
+    choices: &'a mut Choices,
+    /// All ones if the greatest key is chosen: turns keys over.
+    turn: i64,
     ties: Ties,
     labels: Labels,
     positions: Positions<'a>,
@@ -67,12 +80,15 @@ struct Positions<'a> {
     first: u64,
 }
 
-impl<T: Ordered, const GREATEST: bool> ChoiceAccumulator<T, GREATEST> {
-    /// An accumulator of `groups` choices by a key that is stored as `T`.
-    pub(crate) fn new(arguments: &[DataType], last: bool, groups: usize) -> Self {
-        let key = if GREATEST { T::LEAST } else { T::GREATEST };
-        let choices = Choices { keys: vec![key; groups], positions: vec![NONE; groups], labels: vec![0; groups] };
-        Self { arguments: arguments.to_vec(), last, choices, arrived: 0, latest: None }
+impl ChoiceAccumulator {
+    /// An accumulator of `groups` choices.
+    pub(crate) fn new(arguments: &[DataType], choice: Choice, groups: usize) -> Self {
+        let choices = Choices { keys: vec![i64::MAX; groups], positions: vec![NONE; groups], labels: vec![0; groups] };
+        Self { arguments: arguments.to_vec(), choice, choices, arrived: 0, latest: None }
+    }
+
+    fn last(&self) -> bool {
+        self.choice == Choice::LastGreatest
     }
 
     /// Where the block begins, where it ends, and what that means for ties: if all its cells come after all others,
@@ -85,14 +101,14 @@ impl<T: Ordered, const GREATEST: bool> ChoiceAccumulator<T, GREATEST> {
         let in_order = self.latest.is_none_or(|latest| latest < first);
         self.latest = self.latest.max(Some(end));
         match in_order {
-            true if self.last => Ties::Win,
+            true if self.last() => Ties::Win,
             true => Ties::Lose,
-            false => Ties::Compare { last: self.last },
+            false => Ties::Compare { last: self.last() },
         }
     }
 }
 
-impl<T: Ordered, const GREATEST: bool> Accumulator for ChoiceAccumulator<T, GREATEST> {
+impl Accumulator for ChoiceAccumulator {
     fn update(
         &mut self,
         layout: &BlockLayout,
@@ -105,20 +121,28 @@ impl<T: Ordered, const GREATEST: bool> Accumulator for ChoiceAccumulator<T, GREA
         self.arrived += layout.cells() as u64;
         let missing = Missing::of(&arguments[1], mask).and(Missing::present(&arguments[0]));
         let labels = Labels::of(arguments[0].values)?;
-        let mut choosing = Choosing::<T, GREATEST> { choices: &mut self.choices, ties, labels, positions, start: 0 };
-        fold(&mut choosing, layout, &native_values::<T>(arguments[1].values), &missing);
+        let turn = if self.choice == Choice::Least { 0 } else { -1 };
+        let mut choosing = Choosing { choices: &mut self.choices, turn, ties, labels, positions, start: 0 };
+        let keys = arguments[1].values;
+        match Physical::of(keys.data_type()) {
+            Some(Physical::Float32) => fold(&mut choosing, layout, &native_values::<f32>(keys), &missing),
+            Some(Physical::Float64) => fold(&mut choosing, layout, &native_values::<f64>(keys), &missing),
+            Some(Physical::Int64) => fold(&mut choosing, layout, &native_values::<i64>(keys), &missing),
+            Some(physical) => with_native!(physical, T => fold(&mut choosing, layout, &wide_keys::<T>(keys), &missing)),
+            None => {}
+        }
         Ok(())
     }
 
     fn merge(&mut self, layout: &BlockLayout, state: &[ArrayRef]) -> Result<(), KernelError> {
         check_merge("a choice by key", 3, self.choices.keys.len(), layout, state)?;
         let labels = Labels::of(&state[0])?;
-        let keys = state_values::<T>(&state[1], &self.arguments[1])?;
+        let keys = state_values::<i64>(&state[1], &DataType::Int64)?;
         let positions = state_values::<u64>(&state[2], &DataType::UInt64)?;
-        let (ties, mut latest) = (Ties::Compare { last: self.last }, self.latest);
+        let (ties, mut latest) = (Ties::Compare { last: self.last() }, self.latest);
         for_each_cell(layout, |cell, group| {
-            let (key, position) = (keys[cell].key(), positions[cell]);
-            if position != NONE && self.choices.prefers::<GREATEST>(ties, group, key, || position) {
+            let (key, position) = (keys[cell], positions[cell]);
+            if position != NONE && self.choices.prefers(ties, group, key, || position) {
                 self.choices.choose(group, key, position, labels.bits(cell));
                 latest = latest.max(Some(position));
             }
@@ -128,13 +152,13 @@ impl<T: Ordered, const GREATEST: bool> Accumulator for ChoiceAccumulator<T, GREA
     }
 
     fn state_types(&self) -> Vec<DataType> {
-        vec![self.arguments[0].clone(), self.arguments[1].clone(), DataType::UInt64]
+        vec![self.arguments[0].clone(), DataType::Int64, DataType::UInt64]
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>, KernelError> {
         let Choices { keys, positions, labels } = &mut self.choices;
         let labels = Labels::array(&self.arguments[0], &std::mem::take(labels), None)?;
-        let keys = array_of(&self.arguments[1], std::mem::take(keys).into_iter().map(T::value).collect(), None)?;
+        let keys = Arc::new(Int64Array::from(std::mem::take(keys)));
         Ok(vec![labels, keys, Arc::new(UInt64Array::from(std::mem::take(positions)))])
     }
 
@@ -146,23 +170,16 @@ impl<T: Ordered, const GREATEST: bool> Accumulator for ChoiceAccumulator<T, GREA
     }
 
     fn memory_size(&self) -> usize {
-        self.choices.keys.capacity() * (size_of::<T::Key>() + 2 * size_of::<u64>())
+        3 * self.choices.keys.capacity() * size_of::<u64>()
     }
 }
 
-impl<T: Ordered> Choices<T> {
+impl Choices {
     /// Whether a cell is to be chosen instead of the group's present choice.
     #[inline(always)]
-    fn prefers<const GREATEST: bool>(
-        &self,
-        ties: Ties,
-        group: usize,
-        key: T::Key,
-        position: impl FnOnce() -> u64,
-    ) -> bool {
+    fn prefers(&self, ties: Ties, group: usize, key: i64, position: impl FnOnce() -> u64) -> bool {
         let (chosen, chosen_position) = (self.keys[group], self.positions[group]);
-        let better = if GREATEST { key > chosen } else { key < chosen };
-        better
+        key < chosen
             || chosen_position == NONE
             || key == chosen
                 && match ties {
@@ -173,25 +190,25 @@ impl<T: Ordered> Choices<T> {
     }
 
     #[inline(always)]
-    fn choose(&mut self, group: usize, key: T::Key, position: u64, label: u64) {
+    fn choose(&mut self, group: usize, key: i64, position: u64, label: u64) {
         self.keys[group] = key;
         self.positions[group] = position;
         self.labels[group] = label;
     }
 }
 
-impl<T: Ordered, const GREATEST: bool> Choosing<'_, T, GREATEST> {
+impl Choosing<'_> {
     /// Chooses the cell if its key is better than the group's.
     #[inline(always)]
-    fn offer(&mut self, group: usize, key: T::Key, cell: usize) {
+    fn offer(&mut self, group: usize, key: i64, cell: usize) {
         let positions = &mut self.positions;
-        if self.choices.prefers::<GREATEST>(self.ties, group, key, || positions.of(cell)) {
+        if self.choices.prefers(self.ties, group, key, || positions.of(cell)) {
             self.choices.choose(group, key, positions.of(cell), self.labels.bits(cell));
         }
     }
 }
 
-impl<T: Ordered, const GREATEST: bool> Fold<T> for Choosing<'_, T, GREATEST> {
+impl<T: Ordered<Key: Into<i64>>> Fold<T> for Choosing<'_> {
     #[inline(always)]
     fn start(&mut self, cell: usize) {
         self.start = cell;
@@ -199,7 +216,10 @@ impl<T: Ordered, const GREATEST: bool> Fold<T> for Choosing<'_, T, GREATEST> {
 
     #[inline(always)]
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
-        let (key, seen) = extreme_of::<T, P, GREATEST>(values, present);
+        let (key, seen) = match self.turn {
+            0 => extreme_of::<T, P, false>(values, present),
+            _ => extreme_of::<T, P, true>(values, present),
+        };
         if !seen {
             return;
         }
@@ -207,7 +227,7 @@ impl<T: Ordered, const GREATEST: bool> Fold<T> for Choosing<'_, T, GREATEST> {
         let last = matches!(self.ties, Ties::Win | Ties::Compare { last: true });
         let k = if last { (0..values.len()).rev().find(found) } else { (0..values.len()).find(found) };
         if let Some(k) = k {
-            self.offer(group, key, self.start + k);
+            self.offer(group, key.into() ^ self.turn, self.start + k);
         }
     }
 
@@ -215,7 +235,7 @@ impl<T: Ordered, const GREATEST: bool> Fold<T> for Choosing<'_, T, GREATEST> {
     fn consecutive<P: Presence>(&mut self, first: usize, values: &[T], present: P) {
         for (k, &value) in values.iter().enumerate() {
             if present.has(k, value) {
-                self.offer(first + k, value.key(), self.start + k);
+                self.offer(first + k, value.key().into() ^ self.turn, self.start + k);
             }
         }
     }
@@ -224,9 +244,19 @@ impl<T: Ordered, const GREATEST: bool> Fold<T> for Choosing<'_, T, GREATEST> {
     fn labelled<P: Presence>(&mut self, base: usize, labels: &[u32], stride: usize, values: &[T], present: P) {
         for (k, (&label, &value)) in labels.iter().zip(values).enumerate() {
             if present.has(k, value) {
-                self.offer(base + label as usize * stride, value.key(), self.start + k);
+                self.offer(base + label as usize * stride, value.key().into() ^ self.turn, self.start + k);
             }
         }
+    }
+}
+
+/// Keys of up to 64 bits as signed ones that order alike.
+fn wide_keys<T: Native>(keys: &ArrayRef) -> Vec<i64> {
+    let unsigned = |key: T| key.to_usize().map_or(0, |key| (key as u64 ^ (1 << 63)) as i64);
+    let wide = |&key: &T| key.to_i64().unwrap_or(0);
+    match keys.data_type() {
+        DataType::UInt64 => native_values::<T>(keys).iter().map(|&key| unsigned(key)).collect(),
+        _ => native_values::<T>(keys).iter().map(wide).collect(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
 use crate::kernel::layout::BlockLayout;
-use crate::kernel::native::{Native, Physical, native_values, state_values, true_bits, with_native};
+use crate::kernel::native::{Native, native_values, state_values, true_bits, with_float};
 
 /// Counts cells: those of its argument that are not missing or, without an argument, those that pass the mask.
 #[derive(Debug)]
@@ -44,9 +44,7 @@ impl Accumulator for CountAccumulator {
         };
         match (arguments.first(), &missing) {
             (Some(cells), Missing::Nan | Missing::Bits { nan: true, .. }) => {
-                if let Some(physical) = Physical::of(cells.values.data_type()) {
-                    with_native!(physical, T => fold(&mut self.counts, layout, &native_values::<T>(cells.values), &missing));
-                }
+                with_float!(cells.values, T => fold(&mut self.counts, layout, &native_values::<T>(cells.values), &missing));
             }
             // The values do not matter; the loops want a slice of some type, and bytes are the least.
             _ => fold(&mut self.counts, layout, &vec![0u8; layout.cells()], &missing),

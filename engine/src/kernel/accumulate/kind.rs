@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 
 use super::Accumulator;
-use super::choice::ChoiceAccumulator;
+use super::choice::{Choice, ChoiceAccumulator};
 use super::count::CountAccumulator;
 use super::extreme::ExtremeAccumulator;
 use super::quantile::QuantileAccumulator;
@@ -11,7 +11,7 @@ use super::sum::SumAccumulator;
 use super::variance::VarianceAccumulator;
 use super::weighted::WeightedAverageAccumulator;
 use crate::kernel::error::KernelError;
-use crate::kernel::native::{Physical, with_native};
+use crate::kernel::native::{Physical, float_type, with_native};
 
 /// What is aggregated, as a plan describes it. Missing cells are skipped by all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -110,16 +110,14 @@ impl AggregateKind {
             Self::Average => average_accumulator(physical, argument, groups),
             Self::Minimum | Self::All => extreme_accumulator::<false>(physical, argument, groups),
             Self::Maximum | Self::Any => extreme_accumulator::<true>(physical, argument, groups),
-            Self::Variance { ddof } => Box::new(VarianceAccumulator::new(argument, physical, ddof, false, groups)),
-            Self::StandardDeviation { ddof } => {
-                Box::new(VarianceAccumulator::new(argument, physical, ddof, true, groups))
-            }
-            Self::ArgMinimum | Self::First => choice_accumulator::<false>(arguments, false, groups)?,
-            Self::ArgMaximum => choice_accumulator::<true>(arguments, false, groups)?,
-            Self::Last => choice_accumulator::<true>(arguments, true, groups)?,
-            Self::Median => quantile_accumulator(physical, argument, 0.5, groups),
-            Self::Quantile { fraction } => quantile_accumulator(physical, argument, f64::from_bits(fraction), groups),
-            Self::WeightedAverage => Box::new(WeightedAverageAccumulator::new(arguments, physical, groups)),
+            Self::Variance { ddof } => Box::new(VarianceAccumulator::new(argument, ddof, false, groups)),
+            Self::StandardDeviation { ddof } => Box::new(VarianceAccumulator::new(argument, ddof, true, groups)),
+            Self::ArgMinimum | Self::First => Box::new(ChoiceAccumulator::new(arguments, Choice::Least, groups)),
+            Self::ArgMaximum => Box::new(ChoiceAccumulator::new(arguments, Choice::Greatest, groups)),
+            Self::Last => Box::new(ChoiceAccumulator::new(arguments, Choice::LastGreatest, groups)),
+            Self::Median => quantile_accumulator(argument, 0.5, groups),
+            Self::Quantile { fraction } => quantile_accumulator(argument, f64::from_bits(fraction), groups),
+            Self::WeightedAverage => Box::new(WeightedAverageAccumulator::new(arguments, groups)),
             Self::Count | Self::CountAll => return Err(unsupported()),
         })
     }
@@ -197,19 +195,9 @@ fn extreme_accumulator<const GREATEST: bool>(
     with_native!(physical, T => Box::new(ExtremeAccumulator::<T, GREATEST>::new(argument, groups)))
 }
 
-/// Of (label, key): the key decides.
-fn choice_accumulator<const GREATEST: bool>(
-    arguments: &[DataType],
-    last: bool,
-    groups: usize,
-) -> Result<Box<dyn Accumulator>, KernelError> {
-    let physical = arguments.last().and_then(Physical::of);
-    let Some(physical) = physical else {
-        return Err(KernelError::Arity { what: "a choice by key", expected: 2, found: arguments.len() });
-    };
-    Ok(with_native!(physical, T => Box::new(ChoiceAccumulator::<T, GREATEST>::new(arguments, last, groups))))
-}
-
-fn quantile_accumulator(physical: Physical, argument: DataType, fraction: f64, groups: usize) -> Box<dyn Accumulator> {
-    with_native!(physical, T => Box::new(QuantileAccumulator::<T>::new(argument, fraction, groups)))
+fn quantile_accumulator(argument: DataType, fraction: f64, groups: usize) -> Box<dyn Accumulator> {
+    match float_type(&argument) {
+        DataType::Float32 => Box::new(QuantileAccumulator::<f32>::new(argument, fraction, groups)),
+        _ => Box::new(QuantileAccumulator::<f64>::new(argument, fraction, groups)),
+    }
 }

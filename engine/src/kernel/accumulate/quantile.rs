@@ -1,4 +1,4 @@
-//! `median` and `quantile`: exact, so every value is kept until the end.
+//! `median` and `quantile`: exact, so every value is kept until the end, as a float, which the result is too.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
 use crate::kernel::layout::BlockLayout;
-use crate::kernel::native::{array_of, native_values};
+use crate::kernel::native::{array_of, float_type, float_values, native_values};
 
 /// Quantiles of groups, with linear interpolation between neighbours (numpy's default).
 #[derive(Debug)]
@@ -33,13 +33,13 @@ struct Kept<T> {
 }
 
 impl<T: Ordered> QuantileAccumulator<T> {
-    /// An accumulator of `groups` quantiles of an argument that is stored as `T`.
+    /// An accumulator of `groups` quantiles of an argument of which `T` is the `float_type`.
     pub(crate) fn new(argument: DataType, fraction: f64, groups: usize) -> Self {
         Self { argument, fraction, kept: Kept { groups: vec![Vec::new(); groups], bytes: 0 } }
     }
 
     fn state_field(&self) -> FieldRef {
-        Arc::new(Field::new_list_field(self.argument.clone(), false))
+        Arc::new(Field::new_list_field(float_type(&self.argument), false))
     }
 }
 
@@ -52,8 +52,8 @@ impl<T: Ordered> Accumulator for QuantileAccumulator<T> {
     ) -> Result<(), KernelError> {
         let groups = self.kept.groups.len();
         check_update("quantile", std::slice::from_ref(&self.argument), groups, layout, arguments, mask)?;
-        let values = native_values::<T>(arguments[0].values);
-        fold(&mut self.kept, layout, &values, &Missing::of(&arguments[0], mask));
+        let (missing, values) = (Missing::of(&arguments[0], mask), float_values(arguments[0].values)?);
+        fold(&mut self.kept, layout, &native_values::<T>(&values), &missing);
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl<T: Ordered> Accumulator for QuantileAccumulator<T> {
         let mut values = Vec::with_capacity(groups.iter().map(Vec::len).sum());
         // Each group is dropped as soon as it is copied.
         groups.into_iter().for_each(|group| values.extend(group));
-        let values = array_of(&self.argument, values, None)?;
+        let values = array_of(&float_type(&self.argument), values, None)?;
         Ok(vec![Arc::new(LargeListArray::try_new(self.state_field(), offsets, values, None)?)])
     }
 

@@ -13,7 +13,7 @@ use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
 use crate::kernel::layout::BlockLayout;
-use crate::kernel::native::{Native, Physical, native_values, state_values, with_native};
+use crate::kernel::native::{Native, float_values, native_values, state_values, with_float};
 
 const LANES: usize = 16;
 
@@ -24,7 +24,6 @@ const TWICE: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct VarianceAccumulator {
     argument: DataType,
-    physical: Physical,
     ddof: u8,
     root: bool,
     moments: Moments,
@@ -40,8 +39,8 @@ pub(crate) struct Moments {
 
 impl VarianceAccumulator {
     /// An accumulator of `groups` variances with `ddof` degrees of freedom, or their roots.
-    pub(crate) fn new(argument: DataType, physical: Physical, ddof: u8, root: bool, groups: usize) -> Self {
-        Self { argument, physical, ddof, root, moments: Moments::new(groups) }
+    pub(crate) fn new(argument: DataType, ddof: u8, root: bool, groups: usize) -> Self {
+        Self { argument, ddof, root, moments: Moments::new(groups) }
     }
 }
 
@@ -54,10 +53,8 @@ impl Accumulator for VarianceAccumulator {
     ) -> Result<(), KernelError> {
         let groups = self.moments.counts.len();
         check_update("variance", std::slice::from_ref(&self.argument), groups, layout, arguments, mask)?;
-        let missing = Missing::of(&arguments[0], mask);
-        with_native!(self.physical, T => {
-            fold(&mut self.moments, layout, &native_values::<T>(arguments[0].values), &missing);
-        });
+        let (missing, values) = (Missing::of(&arguments[0], mask), float_values(arguments[0].values)?);
+        with_float!(values, T => fold(&mut self.moments, layout, &native_values::<T>(&values), &missing));
         Ok(())
     }
 

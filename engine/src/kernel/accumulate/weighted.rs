@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array};
-use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::cast;
 use arrow::datatypes::DataType;
 
 use super::Accumulator;
@@ -12,7 +13,7 @@ use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
 use crate::kernel::layout::BlockLayout;
-use crate::kernel::native::{Native, Physical, native_values, state_values, with_native};
+use crate::kernel::native::{Native, float_values, native_values, state_values, with_float};
 
 const LANES: usize = 16;
 
@@ -20,7 +21,6 @@ const LANES: usize = 16;
 #[derive(Debug)]
 pub(crate) struct WeightedAverageAccumulator {
     arguments: Vec<DataType>,
-    physical: Physical,
     sums: WeightedSums,
 }
 
@@ -40,9 +40,9 @@ struct Weighing<'a> {
 
 impl WeightedAverageAccumulator {
     /// An accumulator of `groups` weighted means of values and weights of these types.
-    pub(crate) fn new(arguments: &[DataType], physical: Physical, groups: usize) -> Self {
+    pub(crate) fn new(arguments: &[DataType], groups: usize) -> Self {
         let sums = WeightedSums { products: vec![0.0; groups], weights: vec![0.0; groups] };
-        Self { arguments: arguments.to_vec(), physical, sums }
+        Self { arguments: arguments.to_vec(), sums }
     }
 }
 
@@ -56,10 +56,10 @@ impl Accumulator for WeightedAverageAccumulator {
         check_update("weighted average", &self.arguments, self.sums.weights.len(), layout, arguments, mask)?;
         let (values, weights) = (&arguments[0], &arguments[1]);
         check_weights(weights, mask)?;
-        let missing = Missing::of(values, mask);
-        let weights = floats(weights.values);
+        let (missing, values) = (Missing::of(values, mask), float_values(values.values)?);
+        let weights = native_values::<f64>(&cast(weights.values, &DataType::Float64)?);
         let mut weighing = Weighing { sums: &mut self.sums, weights: &weights, start: 0 };
-        with_native!(self.physical, T => fold(&mut weighing, layout, &native_values::<T>(values.values), &missing));
+        with_float!(values, T => fold(&mut weighing, layout, &native_values::<T>(&values), &missing));
         Ok(())
     }
 
@@ -160,15 +160,5 @@ fn check_weights(weights: &Cells<'_>, mask: Option<&BooleanArray>) -> Result<(),
     match (0..present.len()).any(|k| !present.value(k) && wanted(k)) {
         true => Err(KernelError::MissingWeight),
         false => Ok(()),
-    }
-}
-
-/// The numbers of an array as floats; shared if they are floats of 64 bits.
-fn floats(array: &ArrayRef) -> ScalarBuffer<f64> {
-    match Physical::of(array.data_type()) {
-        None | Some(Physical::Float64) => native_values(array),
-        Some(physical) => {
-            with_native!(physical, T => native_values::<T>(array).iter().map(|&value| value.float()).collect::<Vec<_>>().into())
-        }
     }
 }

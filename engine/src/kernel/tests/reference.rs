@@ -121,7 +121,9 @@ pub(super) fn assert_close(found: &[Option<f64>], expected: &[Option<f64>], what
     assert_eq!(found.len(), expected.len(), "{what}");
     for (k, pair) in found.iter().zip(expected).enumerate() {
         let same = match pair {
-            (Some(a), Some(b)) => a.is_nan() && b.is_nan() || a == b || (a - b).abs() <= 1e-12 * a.abs().max(b.abs()).max(1.0),
+            (Some(a), Some(b)) => {
+                a.is_nan() && b.is_nan() || a == b || (a - b).abs() <= 1e-12 * a.abs().max(b.abs()).max(1.0)
+            }
             (a, b) => a.is_none() == b.is_none(),
         };
         assert!(same, "{what}: found {:?}, expected {:?} in group {k}", pair.0, pair.1);

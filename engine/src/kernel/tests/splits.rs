@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use proptest::prelude::*;
 
 use super::reference::{self, Cell, aggregate, assert_close, flat, numbers, position, whole_numbers};
-use crate::kernel::{AggregateKind, Accumulator, AxisGroups, BlockLayout, Cells, slice_box};
+use crate::kernel::{Accumulator, AggregateKind, AxisGroups, BlockLayout, Cells, slice_box};
 
 #[derive(Debug, Clone)]
 struct Case {
@@ -48,7 +48,8 @@ fn axes(shape: Vec<usize>) -> impl Strategy<Value = (Vec<usize>, Vec<AxisGroups>
 
 fn array(data_type: DataType, cells: &[(i8, u8)]) -> ArrayRef {
     let number = |&(value, missing): &(i8, u8)| (missing > 0).then_some(value);
-    let float = |cell: &(i8, u8)| if cell.1 == 1 { Some(f64::NAN) } else { number(cell).map(|v| f64::from(v) * 0.37 + 273.15) };
+    let float =
+        |cell: &(i8, u8)| if cell.1 == 1 { Some(f64::NAN) } else { number(cell).map(|v| f64::from(v) * 0.37 + 273.15) };
     match data_type {
         DataType::Float64 => Arc::new(Float64Array::from_iter(cells.iter().map(float))),
         DataType::Float32 => Arc::new(Float32Array::from_iter(cells.iter().map(|c| float(c).map(|v| v as f32)))),
@@ -64,15 +65,28 @@ fn types() -> impl Strategy<Value = DataType> {
     use DataType as T;
     let time = |unit| T::Timestamp(unit, None);
     prop::sample::select(vec![
-        T::Float32, T::Float64, T::Float32, T::Float64, T::Int8, T::Int16, T::Int32, T::Int64, T::UInt8, T::UInt16,
-        T::UInt32, T::UInt64, T::Boolean, T::Date32, time(TimeUnit::Microsecond), time(TimeUnit::Nanosecond),
+        T::Float32,
+        T::Float64,
+        T::Float32,
+        T::Float64,
+        T::Int8,
+        T::Int16,
+        T::Int32,
+        T::Int64,
+        T::UInt8,
+        T::UInt16,
+        T::UInt32,
+        T::UInt64,
+        T::Boolean,
+        T::Date32,
+        time(TimeUnit::Microsecond),
+        time(TimeUnit::Nanosecond),
     ])
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let shapes = prop::collection::vec(1..7usize, 0..4).prop_flat_map(|outer| {
-        (1..12usize).prop_map(move |last| [outer.as_slice(), &[last]].concat())
-    });
+    let shapes = prop::collection::vec(1..7usize, 0..4)
+        .prop_flat_map(|outer| (1..12usize).prop_map(move |last| [outer.as_slice(), &[last]].concat()));
     (shapes.prop_flat_map(axes), types(), types()).prop_flat_map(|((shape, axes, groups), value_type, other_type)| {
         let cells = shape.iter().product::<usize>();
         let rank = shape.len();
@@ -86,7 +100,8 @@ fn cases() -> impl Strategy<Value = Case> {
             prop::collection::vec((any::<i8>(), 2..3u8), cells),
             prop::collection::vec((-2..2i8, 0..8u8), cells),
         ];
-        let mask = prop::option::of(prop::collection::vec(prop::option::weighted(0.9, prop::bool::weighted(0.7)), cells));
+        let mask =
+            prop::option::of(prop::collection::vec(prop::option::weighted(0.9, prop::bool::weighted(0.7)), cells));
         let cuts = prop::collection::vec(0..8usize, rank);
         (values, others, any::<bool>(), mask, cuts, 0..5usize).prop_map(
             move |(values, others, nan_is_missing, mask, cuts, turn)| Case {
@@ -166,10 +181,8 @@ impl Case {
         let layout = BlockLayout::new(shape.clone(), axes.collect()).placed(&shape, &origin, &self.shape);
         let cut = |array: &ArrayRef| slice_box(array, &self.shape, block).unwrap();
         let arguments = self.arguments(kind).iter().map(cut).collect::<Vec<_>>();
-        let cells = arguments
-            .iter()
-            .map(|values| Cells { values, nan_is_missing: self.nan_is_missing })
-            .collect::<Vec<_>>();
+        let cells =
+            arguments.iter().map(|values| Cells { values, nan_is_missing: self.nan_is_missing }).collect::<Vec<_>>();
         let mask = self.mask.clone().map(|mask| cut(&(Arc::new(mask) as ArrayRef)).as_boolean().clone());
         accumulator.update(&layout, &cells, mask.as_ref()).unwrap();
     }
