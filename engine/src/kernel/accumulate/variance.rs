@@ -194,23 +194,23 @@ fn moments<T: Native, P: Presence>(values: &[T], present: P) -> Option<(f64, f64
 /// The sum of a term over the cells that count, and their number.
 #[inline(always)]
 fn sum_of<T: Native, P: Presence>(values: &[T], present: P, term: impl Fn(f64) -> f64) -> (f64, f64) {
-    let (mut sums, mut counts) = ([0f64; LANES], [0f64; LANES]);
+    let (mut sums, mut counts) = ([0f64; LANES], [0u32; LANES]);
     let rows = values.chunks_exact(LANES);
     let (rest, whole) = (rows.remainder(), values.len() / LANES * LANES);
     for (row, start) in rows.zip((0..).step_by(LANES)) {
         let here = present.part(start..start + LANES);
         for k in 0..LANES {
-            let has = here.has(k, row[k]);
-            sums[k] += if has { term(row[k].float()) } else { 0.0 };
-            counts[k] += if has { 1.0 } else { 0.0 };
+            let (has, term) = (here.has(k, row[k]), term(row[k].float()));
+            sums[k] += if has { term } else { 0.0 };
+            counts[k] += u32::from(has);
         }
     }
     let here = present.part(whole..values.len());
     for (k, &value) in rest.iter().enumerate() {
         if here.has(k, value) {
             sums[k] += term(value.float());
-            counts[k] += 1.0;
+            counts[k] += 1;
         }
     }
-    (sums.iter().sum(), counts.iter().sum())
+    (sums.iter().sum(), counts.iter().map(|&count| f64::from(count)).sum())
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::compute::cast;
 use arrow::datatypes::DataType;
 
 use super::Accumulator;
@@ -31,9 +30,9 @@ struct WeightedSums {
 }
 
 /// The sums while a block is folded in: with the weights of its cells.
-struct Weighing<'a> {
+struct Weighing<'a, W> {
     sums: &'a mut WeightedSums,
-    weights: &'a [f64],
+    weights: &'a [W],
     /// The first cell of the run.
     start: usize,
 }
@@ -56,10 +55,13 @@ impl Accumulator for WeightedAverageAccumulator {
         check_update("weighted average", &self.arguments, self.sums.weights.len(), layout, arguments, mask)?;
         let (values, weights) = (&arguments[0], &arguments[1]);
         check_weights(weights, mask)?;
-        let (missing, values) = (Missing::of(values, mask), float_values(values.values)?);
-        let weights = native_values::<f64>(&cast(weights.values, &DataType::Float64)?);
-        let mut weighing = Weighing { sums: &mut self.sums, weights: &weights, start: 0 };
-        with_float!(values, T => fold(&mut weighing, layout, &native_values::<T>(&values), &missing));
+        let missing = Missing::of(values, mask);
+        let (values, weights) = (float_values(values.values)?, float_values(weights.values)?);
+        with_float!(weights, W => {
+            let weights = native_values::<W>(&weights);
+            let mut weighing = Weighing { sums: &mut self.sums, weights: &weights, start: 0 };
+            with_float!(values, T => fold(&mut weighing, layout, &native_values::<T>(&values), &missing));
+        });
         Ok(())
     }
 
@@ -95,7 +97,7 @@ impl Accumulator for WeightedAverageAccumulator {
     }
 }
 
-impl<T: Native> Fold<T> for Weighing<'_> {
+impl<T: Native, W: Native> Fold<T> for Weighing<'_, W> {
     #[inline(always)]
     fn start(&mut self, cell: usize) {
         self.start = cell;
@@ -111,15 +113,15 @@ impl<T: Native> Fold<T> for Weighing<'_> {
             let here = present.part(start..start + LANES);
             for k in 0..LANES {
                 let has = here.has(k, row[k]);
-                products[k] += if has { weights[k] * row[k].float() } else { 0.0 };
-                totals[k] += if has { weights[k] } else { 0.0 };
+                products[k] += if has { weights[k].float() * row[k].float() } else { 0.0 };
+                totals[k] += if has { weights[k].float() } else { 0.0 };
             }
         }
         let here = present.part(values.len() - rest.len()..values.len());
         for (k, (&value, &weight)) in rest.iter().zip(weight_rest).enumerate() {
             let has = here.has(k, value);
-            products[k] += if has { weight * value.float() } else { 0.0 };
-            totals[k] += if has { weight } else { 0.0 };
+            products[k] += if has { weight.float() * value.float() } else { 0.0 };
+            totals[k] += if has { weight.float() } else { 0.0 };
         }
         self.sums.products[group] += products.iter().sum::<f64>();
         self.sums.weights[group] += totals.iter().sum::<f64>();
@@ -135,8 +137,8 @@ impl<T: Native> Fold<T> for Weighing<'_> {
             products.iter_mut().zip(totals).zip(values).zip(weights).enumerate()
         {
             let has = present.has(k, value);
-            *product += if has { weight * value.float() } else { 0.0 };
-            *total += if has { weight } else { 0.0 };
+            *product += if has { weight.float() * value.float() } else { 0.0 };
+            *total += if has { weight.float() } else { 0.0 };
         }
     }
 
@@ -146,8 +148,8 @@ impl<T: Native> Fold<T> for Weighing<'_> {
         for (k, ((&label, &value), &weight)) in labels.iter().zip(values).zip(weights).enumerate() {
             if present.has(k, value) {
                 let group = base + label as usize * stride;
-                self.sums.products[group] += weight * value.float();
-                self.sums.weights[group] += weight;
+                self.sums.products[group] += weight.float() * value.float();
+                self.sums.weights[group] += weight.float();
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, UInt64Array,
+};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type};
 
 use crate::kernel::{AggregateKind, AxisGroups, BlockLayout, Cells, KernelError};
@@ -124,4 +126,39 @@ fn kept_values_are_told_as_memory() {
     let cells = [Cells { values: &values, nan_is_missing: true }];
     accumulator.update(&columns(1000, 3), &cells, None).unwrap();
     assert!((12_000..30_000).contains(&accumulator.memory_size()));
+}
+
+#[test]
+fn long_runs_of_a_slice_are_unpacked_piece_by_piece() {
+    let there = |k: usize| k % 3 != 0 && k % 64 != 5;
+    let all: ArrayRef = Arc::new(Float32Array::from_iter((0..30_011).map(|k| there(k).then_some(k as f32))));
+    let mask = BooleanArray::from_iter((0..30_020).map(|k| Some(k % 7 != 0)));
+    let (values, mask) = (all.slice(11, 30_000), mask.slice(13, 30_000));
+    for (layout, groups) in [(rows(1, 30_000), 1), (columns(3, 10_000), 10_000), (rows(3, 10_000), 3)] {
+        let mut accumulator = AggregateKind::Sum.accumulator(&[DataType::Float32], groups).unwrap();
+        accumulator.update(&layout, &[Cells { values: &values, nan_is_missing: true }], Some(&mask)).unwrap();
+        let mut expected = vec![0.0; groups];
+        layout.for_each_run(|run| {
+            for (k, cell) in run.cells.clone().enumerate() {
+                if there(cell + 11) && (cell + 13) % 7 != 0 {
+                    expected[run.groups.group(k)] += (cell + 11) as f64;
+                }
+            }
+        });
+        let found = accumulator.finish(0..groups).unwrap();
+        let found = found.as_primitive::<Float64Type>().iter().map(|sum| sum.unwrap_or(0.0)).collect::<Vec<_>>();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn great_keys_without_a_sign_are_chosen() {
+    let labels: ArrayRef = Arc::new(Float32Array::from(vec![1.0, 2.0, 3.0]));
+    let keys: ArrayRef = Arc::new(UInt64Array::from(vec![1, u64::MAX, 1 << 63]));
+    let cells = [&labels, &keys].map(|values| Cells { values, nan_is_missing: true });
+    for (kind, expected) in [(AggregateKind::ArgMaximum, 2.0), (AggregateKind::First, 1.0)] {
+        let mut accumulator = kind.accumulator(&[DataType::Float32, DataType::UInt64], 1).unwrap();
+        accumulator.update(&rows(1, 3), &cells, None).unwrap();
+        assert_eq!(accumulator.finish(0..1).unwrap().as_primitive::<Float32Type>().value(0), expected);
+    }
 }

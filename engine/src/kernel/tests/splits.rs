@@ -154,7 +154,8 @@ impl Case {
     fn blocks(&self) -> Vec<Vec<Range<usize>>> {
         let mut blocks: Vec<Vec<Range<usize>>> = vec![vec![]];
         for (&length, &cut) in self.shape.iter().zip(&self.cuts) {
-            let parts = if cut > 0 && cut < length { vec![0..cut, cut..length] } else { vec![0..length] };
+            let cut = if cut < length { cut } else { 0 };
+            let parts = [0..cut, cut..length].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
             blocks = blocks
                 .iter()
                 .flat_map(|block| parts.iter().map(|part| [block.as_slice(), std::slice::from_ref(part)].concat()))
