@@ -1,0 +1,1 @@
+FROM daymet |> REDUCE count(tmax) FILTER (WHERE tmax > 30) AS hot_days ALONG time

@@ -1,0 +1,1 @@
+FROM daymet |> REDUCE avg(tmin) ALONG y, x

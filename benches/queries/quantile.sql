@@ -1,0 +1,1 @@
+FROM daymet |> REDUCE quantile(tmin, 0.9) AS tmin ALONG time

@@ -1,0 +1,1 @@
+FROM daymet |> RESAMPLE max(tmin) TO time '1 month'
