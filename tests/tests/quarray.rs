@@ -5,5 +5,13 @@
 mod answer;
 #[path = "quarray/golden.rs"]
 mod golden;
+#[path = "quarray/property.rs"]
+mod property;
+#[path = "quarray/reference.rs"]
+mod reference;
 #[path = "quarray/run.rs"]
 mod run;
+#[path = "quarray/scenario.rs"]
+mod scenario;
+#[path = "quarray/store.rs"]
+mod store;
