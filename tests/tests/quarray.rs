@@ -3,6 +3,8 @@
 
 #[path = "quarray/answer.rs"]
 mod answer;
+#[path = "quarray/bad_input.rs"]
+mod bad_input;
 #[path = "quarray/golden.rs"]
 mod golden;
 #[path = "quarray/property.rs"]
@@ -15,3 +17,5 @@ mod run;
 mod scenario;
 #[path = "quarray/store.rs"]
 mod store;
+#[path = "quarray/tidy.rs"]
+mod tidy;
