@@ -61,8 +61,7 @@ def arithmetic(book: Casebook) -> None:
     book.array("map_extend_twice", "era", "FROM era[time[0:9]] |> EXTEND p * 2 AS a |> EXTEND a + 1 AS b |> SELECT time, a, b",
                xr.Dataset({"a": book.stores["era"].p[:9] * 2, "b": book.stores["era"].p[:9] * 2 + 1}))
     book.array("map_rename", "era", "FROM era[time[0:9]] |> RENAME p AS rain |> SELECT time, rain", book.stores["era"].p[:9].to_dataset(name="rain"))
-    book.array("map_drop", "dem", "FROM dem[y[0:3], x[0:3]] |> DROP z |> SELECT *", book.stores["dem"][["class"]].isel(y=slice(0, 3), x=slice(0, 3)), star=True)
-    book.array("map_set", "era", "FROM era[time[0:9]] |> SET p = p + 1 |> SELECT time, p", (book.stores["era"].p[:9] + 1).to_dataset(name="p"))
+    book.array("map_drop", "dem", "FROM dem[y[0:3], x[0:6]] |> DROP z |> SELECT *", book.stores["dem"][["class"]].isel(y=slice(0, 3), x=slice(0, 6)), star=True)
 
 
 def conditions(book: Casebook) -> None:

@@ -29,6 +29,8 @@ def reduced(book, name, store, query, array, aggregate, along, variable, kept=No
     kept = [dim for dim in array.dims if dim not in along]
     is_integer = array.dtype.kind in "iu" or variable in INTEGERS
     kind = class_of(aggregate, array, is_integer)
+    if aggregate in ("idxmin", "idxmax") and array[along[0]].dtype.kind == "i":
+        kind = "int"  # xarray gives integer labels back as floats
     book.array(name, store, query, answer.reset_coords(drop=True).to_dataset(name=variable), dims=kept,
                tolerance=tolerance_of(aggregate, array), types={variable: kind} if kind else None)
 
@@ -89,7 +91,7 @@ def several(book: Casebook) -> None:
                xr.Dataset({"t": t.mean(["lat", "lon"]), "w": era.w.mean(["lat", "lon"])}), dims=["time", "lev"], tolerance="sum")
     book.array("reduce_scalar_beside_array", "era", "FROM era |> REDUCE avg(t) AS t, sum(p) AS p ALONG time",
                xr.Dataset({"t": t.mean("time"), "p": era.p.sum("time")}).drop_vars("area"), dims=["lat", "lon"], tolerance="sum")
-    book.array("reduce_of_expression", "era", "FROM era |> REDUCE avg(t * 2 + 1) AS m ALONG time", (t * 2 + 1).mean("time").drop_vars("area").to_dataset(name="m"), tolerance="sum")
+    book.array("reduce_of_expression", "era", "FROM era |> REDUCE avg(t * 2 + 1) AS m ALONG time", (t * 2 + 1).mean("time").drop_vars("area").to_dataset(name="m"), tolerance="f32")
     book.array("reduce_expression_of_aggregates", "era", "FROM era |> REDUCE max(t) - min(t) AS spread ALONG lat, lon",
                (t.max(["lat", "lon"]) - t.min(["lat", "lon"])).to_dataset(name="spread"), tolerance="f32", types={"spread": "float"})
     book.array("reduce_two_variables_in_one", "era", "FROM era |> REDUCE avg(t + ps) AS both ALONG time",
@@ -155,7 +157,10 @@ def extremes(book: Casebook) -> None:
 
 
 def coarsen(book: Casebook) -> None:
-    dem, era = book.stores["dem"], book.stores["era"]
+    # Coordinates of coarse cells are means: float64.
+    dem, era = (dataset.assign_coords({name: dataset[name].astype("f8") for name in names})
+                for dataset, names in ((book.stores["dem"], ["x"]), (book.stores["era"], ["lat", "lon"])))
+    kept = {"x": "float32"}
     z = widened(dem.z)
     even = era.t.isel(time=slice(0, 4))
     book.array("coarsen_exact", "era", "FROM era[time[0:4]] |> COARSEN avg(t) BY lat 3, lon 4", widened(even).coarsen(lat=3, lon=4).mean().drop_vars("area").to_dataset(name="t"),
@@ -168,7 +173,7 @@ def coarsen(book: Casebook) -> None:
     book.array("coarsen_pad", "dem", "FROM dem |> COARSEN avg(z) BY y 10, x 10 USING pad", z.coarsen(y=10, x=10, boundary="pad").mean().to_dataset(name="z"), tolerance="sum")
     fours = z.coarsen(y=4, boundary="trim")
     book.array("coarsen_trim_one_dimension", "dem", "FROM dem |> COARSEN sum(z) BY y 4 USING trim",
-               fours.sum().where(fours.count() > 0).to_dataset(name="z"), tolerance="sum")
+               fours.sum().where(fours.count() > 0).to_dataset(name="z"), tolerance="sum", types=kept)
     book.array("coarsen_pad_count", "dem", "FROM dem |> COARSEN count(z) AS n, min(z) AS low BY x 5 USING pad",
                xr.Dataset({"n": dem.z.coarsen(x=5, boundary="pad").count(), "low": dem.z.coarsen(x=5, boundary="pad").min()}), dims=["y", "x"], types={"n": "int"})
     book.array("coarsen_time", "era", "FROM era |> COARSEN sum(p) BY time 8", era.p.coarsen(time=8).sum().to_dataset(name="p"), tolerance="sum")

@@ -46,18 +46,9 @@ def rolling(book: Casebook) -> None:
                rolled(along_lon, "lon", 1, 1, functions["avg"]).transpose("time", "lat", "lon").to_dataset(name="v"), tolerance="sum")
     book.array("window_positions_of_a_descending_coordinate", "era", "FROM era[time[0:4]] |> EXTEND avg(ps[lat-1:lat]) AS v |> SELECT time, lat, lon, v",
                rolled(along_lon, "lat", 1, 0, functions["avg"]).transpose("time", "lat", "lon").to_dataset(name="v"), tolerance="sum")
-    book.array("window_two_dimensions", "dem", "FROM dem[x[0:6]] |> EXTEND max(z[y-1:y+1, x-1:x+1]) AS v |> SELECT y, x, v",
-               stencil(book.stores["dem"].z.isel(x=slice(0, 6))).to_dataset(name="v"), types={"v": "float32"})
     book.array("window_in_sql", "era", "SELECT time, window_avg(p, time => range(-6, 0)) AS v FROM era", rolled(p, "time", 6, 0, functions["avg"]).to_dataset(name="v"), tolerance="sum")
     book.array("window_of_integers", "integers", "FROM integers |> EXTEND sum(i2[time-2:time]) AS v |> SELECT time, x, v",
                rolled(book.stores["integers"].i2.astype("f8"), "time", 2, 0, functions["sum"]).transpose("time", "x").to_dataset(name="v"), types={"v": "int"})
-
-
-def stencil(z: xr.DataArray) -> xr.DataArray:
-    """The largest of 3 × 3 cells, where all nine are there."""
-    padded = z.pad(y=1, x=1, constant_values=np.nan)
-    windows = padded.rolling(y=3, x=3).construct(y="a", x="b").isel(y=slice(2, None), x=slice(2, None)).assign_coords(y=z.y, x=z.x)
-    return windows.max(["a", "b"]).where(windows.count(["a", "b"]) == 9)
 
 
 def lags(book: Casebook) -> None:
