@@ -14,7 +14,7 @@ use crate::output::OutputSlot;
 use crate::plot;
 use crate::print::{Shape, Sink, WriteError, print_summary, writer};
 use crate::progress::ProgressLine;
-use crate::terminal::Style;
+use crate::terminal::{Style, tell};
 
 /// Where and how a result is to be written.
 pub struct Delivery {
@@ -38,7 +38,9 @@ pub(crate) async fn deliver(outcome: Outcome, delivery: Delivery, progress: &Pro
         }
         Outcome::Done(message) => {
             progress.finish();
-            tell(&message);
+            if !message.is_empty() {
+                tell(&message);
+            }
             Ok(())
         }
     }
@@ -99,10 +101,4 @@ impl Delivery {
 fn write_text(text: &str, delivery: Delivery) -> Result<(), Failure> {
     delivery.sink()?.write_all(text.as_bytes()).map_err(WriteError::from)?;
     Ok(())
-}
-
-fn tell(message: &str) {
-    if !message.is_empty() {
-        eprintln!("{message}");
-    }
 }

@@ -43,6 +43,9 @@ pub enum Failure {
     /// Options that do not fit together.
     #[error("{0}")]
     Usage(String),
+    /// The terminal, or a program on it, does not do what is wanted.
+    #[error("{0}")]
+    Terminal(String),
     /// The program cannot start.
     #[error("cannot start: {0}")]
     Start(io::Error),

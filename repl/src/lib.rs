@@ -8,7 +8,11 @@
 pub mod args;
 pub mod command;
 pub mod deliver;
+pub mod editor;
 pub mod failure;
+pub mod helper;
+pub mod history;
+pub mod meta;
 pub mod output;
 pub mod plot;
 pub mod print;

@@ -1,5 +1,6 @@
 //! Runs statements: on the runtime's threads, while this one draws progress and listens for Ctrl-C.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,11 @@ use crate::progress::{ProgressLine, REDRAW};
 
 /// A session and the threads that its statements run on.
 pub struct Runner {
-    runtime: Runtime,
+    workers: RefCell<Runtime>,
+    threads: Option<usize>,
+    /// Signals and the clock, on the calling thread. The workers would do, did statements never keep all of them busy:
+    /// then nobody is left to hear Ctrl-C.
+    desk: Runtime,
     session: Session,
 }
 
@@ -35,22 +40,20 @@ const STACK_BYTES: usize = 8 << 20;
 impl Runner {
     /// The session that a command line asks for, its stores attached.
     pub fn new(args: &Args) -> Result<Self, Failure> {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.enable_all().thread_stack_size(STACK_BYTES);
         let mut settings = Session::builder();
         if let Some(threads) = args.threads {
-            builder.worker_threads(threads);
             settings = settings.threads(threads);
         }
         if let Some(bytes) = args.memory_limit {
             settings = settings.memory_limit(bytes);
         }
-        let runtime = builder.build().map_err(Failure::Start)?;
+        let workers = workers(args.threads)?;
+        let desk = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Start)?;
         let session = {
-            let _guard = runtime.enter();
+            let _guard = workers.enter();
             settings.build()?
         };
-        let runner = Self { runtime, session };
+        let runner = Self { workers: RefCell::new(workers), threads: args.threads, desk, session };
         for attachment in &args.attach {
             let attach = |session: Session| {
                 let (name, uri) = (attachment.name.clone(), attachment.uri.clone());
@@ -68,7 +71,7 @@ impl Runner {
 
     /// Signals from now on. A program that is not a shell also ends in good order on SIGTERM.
     pub fn interrupts(&self, with_terminate: bool) -> Result<Interrupts, Failure> {
-        let _guard = self.runtime.enter();
+        let _guard = self.desk.enter();
         let listen = |kind| signal(kind).map_err(Failure::Start);
         let terminate = with_terminate.then(|| listen(SignalKind::terminate())).transpose()?;
         Ok(Interrupts { interrupt: listen(SignalKind::interrupt())?, terminate })
@@ -113,7 +116,7 @@ impl Runner {
 
     /// Ends the threads without waiting for those that still block.
     pub fn shut_down(self) {
-        self.runtime.shutdown_background();
+        self.workers.into_inner().shutdown_background();
     }
 
     fn run_with<T, F>(
@@ -127,23 +130,47 @@ impl Runner {
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         let work = work(self.session.clone());
-        self.runtime.block_on(async {
-            // A task of its own: a statement that keeps its thread busy cannot keep this loop from hearing Ctrl-C.
-            let mut task = tokio::spawn(work);
+        let workers = self.workers.borrow().handle().clone();
+        let mut task = workers.spawn(work);
+        let have_let_go = self.desk.block_on(async {
             let mut ticks = tokio::time::interval(REDRAW);
             loop {
                 tokio::select! {
-                    ended = &mut task => return ended.unwrap_or_else(|error| Err(Failure::crash(&error))),
+                    ended = &mut task => return Err(ended.unwrap_or_else(|error| Err(Failure::crash(&error)))),
                     () = interrupts.next() => break,
                     _ = ticks.tick() => on_tick(),
                 }
             }
             task.abort();
-            // Whatever it says now, the user has asked for it to end.
-            let _ = tokio::time::timeout(GRACE, task).await;
-            Err(Failure::Query(Error::Cancelled))
-        })
+            let let_go = async {
+                // Whatever it says now, the user has asked for it to end.
+                let _ = task.await;
+                let _ = workers.spawn(async {}).await;
+            };
+            Ok(tokio::time::timeout(GRACE, let_go).await.is_ok())
+        });
+        match have_let_go {
+            Err(ended) => return ended,
+            Ok(true) => {}
+            Ok(false) => self.replace_workers()?,
+        }
+        Err(Failure::Query(Error::Cancelled))
     }
+
+    /// Leaves threads that are deep in a computation to themselves: they end as soon as they come up for air.
+    fn replace_workers(&self) -> Result<(), Failure> {
+        self.workers.replace(workers(self.threads)?).shutdown_background();
+        Ok(())
+    }
+}
+
+fn workers(threads: Option<usize>) -> Result<Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_stack_size(STACK_BYTES);
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    builder.build().map_err(Failure::Start)
 }
 
 impl Interrupts {

@@ -1,6 +1,6 @@
 //! What standard output and standard error are: terminals or not, how wide, coloured or not.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 /// How text for people is set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,6 +44,17 @@ impl Style {
         let (width, height) = window_size(descriptor).unwrap_or((80, 24));
         Self { width: Some(width), height: Some(height), has_colour: wants_colour() }
     }
+}
+
+/// Prints text to standard output. A reader that has gone away is no reason to stop, or worse, to panic.
+pub fn print_text(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Prints a line to standard error.
+pub fn tell(message: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{message}");
 }
 
 /// See <https://no-color.org>: any value but an empty one turns colours off.
