@@ -13,7 +13,9 @@ use datafusion::sql::sqlparser::ast::{CreateView, ObjectType, Query, Statement a
 use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::statement::{Statement, StatementKind};
 
-use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, names_in, plain_name, quoted_path, stem};
+use crate::bind::{
+    Binder, Bound, Named, Relation, RowRelation, Sink, cast_literals, names_in, plain_name, quoted_path, stem,
+};
 use crate::catalog::{Catalog, is_file_table, open_dataset};
 use crate::error::{Error, planning_error};
 use crate::functions::{LabelTables, nearest_label};
@@ -266,7 +268,8 @@ impl Session {
         for table in tables {
             context.deregister_table(table.name())?;
         }
-        let optimized = planned.and_then(|plan| state.optimize(&plan)).map_err(|error| planning_error(error, text));
+        let optimized = planned.and_then(cast_literals).and_then(|plan| state.optimize(&plan));
+        let optimized = optimized.map_err(|error| planning_error(error, text));
         Ok((optimized?, rows))
     }
 
@@ -278,7 +281,16 @@ impl Session {
             let (key, named) = match quoted_path(&name) {
                 Some(path) if is_file_table(&path.value) => continue,
                 Some(path) => (path.value.clone(), None),
-                None => (plain_name(&name), self.shared.catalog.get(&plain_name(&name))),
+                None => {
+                    // The first part of `ds."lat_lon"` is the dataset's name.
+                    let whole = plain_name(&name);
+                    let first =
+                        name.0.first().and_then(|part| part.as_ident()).map(|ident| ident.value.to_ascii_lowercase());
+                    match (self.shared.catalog.get(&whole), first) {
+                        (None, Some(first)) => (first.clone(), self.shared.catalog.get(&first)),
+                        (named, _) => (whole, named),
+                    }
+                }
             };
             if found.contains_key(&key) {
                 continue;

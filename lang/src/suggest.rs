@@ -14,6 +14,9 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         let lower = candidate.to_lowercase();
         let distance = strsim::osa_distance(&word, &lower);
         let similarity = strsim::jaro_winkler(&word, &lower);
+        let is_short_form =
+            lower.len() >= 2 && (word.starts_with(&lower) || lower.starts_with(&word)) && !word.is_empty();
+        let distance = if is_short_form { distance.min(1) } else { distance };
         let is_better = best.is_none_or(|(least, most, _)| distance < least || distance == least && similarity > most);
         if distance <= allowed && is_better {
             best = Some((distance, similarity, candidate));

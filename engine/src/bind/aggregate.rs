@@ -6,6 +6,8 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Spanned, VisitMut, VisitorMut,
 };
 
+use datafusion::common::ScalarValue;
+
 use super::names::names_of;
 use super::pipeline::Pipeline;
 use super::{Binder, build};
@@ -165,6 +167,18 @@ impl Rewrite<'_, '_> {
             ("mean", None) => "avg",
             ("any" | "some", None) => "bool_or",
             ("all" | "every", None) => "bool_and",
+            ("quantile", None) => {
+                if let [_, fraction] = arguments.as_slice() {
+                    let value = self.binder.constant(fraction)?;
+                    let number = value.cast_to(&arrow::datatypes::DataType::Float64).ok();
+                    let is_fraction = matches!(number, Some(ScalarValue::Float64(Some(q))) if (0.0..=1.0).contains(&q));
+                    if !is_fraction {
+                        let message = format!("the fraction of a quantile lies between 0 and 1, found {value}");
+                        return Err(self.binder.error_at(fraction.span(), message));
+                    }
+                }
+                return Ok(None);
+            }
             ("median", None) => {
                 let [value] = arguments.as_slice() else { return Ok(None) };
                 return self.replaced(function, "quantile", &[value.clone(), build::expression("0.5")?]).map(Some);
@@ -229,7 +243,8 @@ impl Rewrite<'_, '_> {
     }
 
     fn check_counting(&self, function: &Function, name: &str) -> Result<(), Error> {
-        if !self.over.strict || !COUNTING.contains(&name) {
+        let is_distinct = matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment.is_some());
+        if !self.over.strict || !COUNTING.contains(&name) || is_distinct {
             return Ok(());
         }
         let arguments = arguments_of(function);

@@ -30,7 +30,8 @@ impl Binder<'_> {
         let span = self.span(pipeline, named)?;
         let axes = span.iter().filter_map(|dimension| pipeline.axis(dimension).cloned()).collect();
         let table = self.register(|name| CellTable::new(name, Arc::clone(&pipeline.source), axes));
-        let mut factor = build::table(table.name(), &pipeline.alias);
+        let factor = build::table(table.name(), &pipeline.alias);
+        let mut factor = self.interpolated(pipeline, &table, factor)?;
         let mut visible: Vec<String> = table.columns().iter().map(|column| column.field.name().clone()).collect();
         for step in &pipeline.steps {
             factor = self.apply_step(pipeline, step, factor, &mut visible, &table)?;
@@ -121,6 +122,7 @@ impl Binder<'_> {
                     return Ok(factor);
                 }
                 let condition = self.windows(condition.clone(), table.axes(), pipeline)?;
+                let condition = build::call("mask_condition", &[condition])?;
                 items = visible
                     .iter()
                     .map(|name| match is_masked(name) {

@@ -7,6 +7,8 @@
 mod aggregate;
 mod block;
 mod build;
+mod interpolate;
+mod literals;
 mod names;
 mod pipeline;
 mod query;
@@ -31,6 +33,7 @@ use crate::error::Error;
 use crate::functions::LabelTables;
 use crate::scan::{CellTable, LabelledDataset, Order};
 
+pub use literals::cast_literals;
 pub use pipeline::Pipeline;
 pub use source::{names_in, plain_name, quoted_path, stem};
 

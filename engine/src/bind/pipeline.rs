@@ -5,6 +5,8 @@ use std::sync::Arc;
 use datafusion::sql::sqlparser::ast::{Expr, Ident};
 
 use crate::dataset::Role;
+use arrow::array::Array;
+
 use crate::scan::{Axis, LabelledDataset};
 
 /// A dataset and the steps that keep it one.
@@ -114,10 +116,15 @@ impl Pipeline {
     pub fn largest_span(&self) -> Vec<String> {
         let variables = self.columns.iter().filter(|column| column.kind == PipelineColumnKind::Variable);
         let others = self.columns.iter().filter(|column| column.kind == PipelineColumnKind::Coordinate);
+        let cells = |dimensions: &[String]| {
+            let lengths = dimensions.iter().filter_map(|name| self.axis(name)).map(|axis| axis.labels.len() as u64);
+            lengths.fold(1u64, u64::saturating_mul)
+        };
         let largest = |columns: &mut dyn Iterator<Item = &PipelineColumn>| {
             let mut best: Vec<String> = Vec::new();
             for column in columns {
-                if column.dimensions.len() > best.len() {
+                let size = |dimensions: &[String]| (dimensions.len(), cells(dimensions));
+                if size(&column.dimensions) > size(&best) {
                     best = column.dimensions.clone();
                 }
             }

@@ -31,7 +31,7 @@ impl Binder<'_> {
                 if passes_through {
                     return Ok(Relation::Rows(rows));
                 }
-                let dimensions = if is_all(&select) { rows.dimensions.clone() } else { Vec::new() };
+                let dimensions = row_dimensions(&select, &rows.dimensions);
                 let alias = rows.alias.clone();
                 select.from[0].relation = build::derived(rows.query, rows.alias.as_ref());
                 self.plain(select, order_by, dimensions, alias)
@@ -221,6 +221,51 @@ impl Binder<'_> {
     }
 }
 
+/// The dimensions of a select from rows that have some: all of them where they are all shown and nothing is grouped, and
+/// those of the group keys where each key is a function of one of them.
+fn row_dimensions(select: &Select, known: &[ResultDimension]) -> Vec<ResultDimension> {
+    if is_all(select) {
+        return known.to_vec();
+    }
+    let keys = group_keys(select);
+    let is_grouped =
+        !keys.is_empty() || select.projection.iter().any(|item| item_expression(item).is_some_and(has_aggregate));
+    if select.distinct.is_some() || select.qualify.is_some() || known.is_empty() {
+        return Vec::new();
+    }
+    let shown = |expression: &Expr| {
+        select.projection.iter().find(|item| item_expression(item) == Some(expression)).and_then(item_name)
+    };
+    if !is_grouped {
+        let column = |name: &str| {
+            select.projection.iter().find_map(|item| match item_expression(item)? {
+                Expr::Identifier(ident) if ident.value == name => item_name(item),
+                _ => None,
+            })
+        };
+        let dimensions = known
+            .iter()
+            .map(|dimension| Some(ResultDimension { name: column(&dimension.name)?, order: dimension.order }));
+        return dimensions.collect::<Option<Vec<_>>>().unwrap_or_default();
+    }
+    let mut found = Vec::new();
+    for key in &keys {
+        let mut named: Vec<usize> = Vec::new();
+        let _ = datafusion::sql::sqlparser::ast::visit_expressions(key, |part| {
+            if let Expr::Identifier(ident) = part {
+                named.push(known.iter().position(|dimension| dimension.name == ident.value).unwrap_or(usize::MAX));
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        let ([place], Some(name)) = (named.as_slice(), shown(key)) else { return Vec::new() };
+        let Some(dimension) = known.get(*place) else { return Vec::new() };
+        let order = if matches!(key, Expr::Identifier(_)) { dimension.order } else { Order::Ascending };
+        found.push((*place, ResultDimension { name, order }));
+    }
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, dimension)| dimension).collect()
+}
+
 /// Whether a select keeps everything it is given, but for a condition.
 fn is_all(select: &Select) -> bool {
     let items_are_all = match select.projection.as_slice() {
@@ -238,9 +283,14 @@ fn is_all(select: &Select) -> bool {
 /// `*` becomes every column over the largest span.
 fn expand_wildcards(pipeline: &Pipeline, select: &mut Select) {
     let span = pipeline.largest_span();
+    let place = |name: &String| span.iter().position(|dimension| dimension == name).unwrap_or(usize::MAX);
+    let mut columns: Vec<_> = pipeline.columns.iter().collect();
+    columns.sort_by_key(|column| match column.kind {
+        PipelineColumnKind::Dimension => place(&column.name),
+        _ => usize::MAX,
+    });
     let all = || {
-        pipeline
-            .columns
+        columns
             .iter()
             .filter(|column| column.dimensions.iter().all(|dimension| span.contains(dimension)))
             .map(|column| SelectItem::UnnamedExpr(build::column(&column.name)))

@@ -78,20 +78,21 @@ impl Binder<'_> {
         if let Some((name, arguments)) = call_of(expression) {
             match name.as_str() {
                 "nearest" => return self.nearest(axis, expression, &arguments),
-                "linear" => return Err(self.error_at(span_of(expression), "linear(…) in brackets is not there yet")),
+                "linear" => return self.linear(axis, expression, &arguments),
                 _ => {}
             }
         }
         let value = self.constant(expression)?;
         let exact = self.matching(axis, &value, expression)?;
+        // A date without a time of day is a span of time, and keeps the dimension even if it holds one label.
+        let is_span = time_text(axis, &value).is_some() && !value.to_string().contains(['T', ' ', ':']);
         let chosen = match time_text(axis, &value) {
             Some((low, high)) => micros_between(axis, low, high)?,
             None => exact.clone(),
         };
         match (chosen.count(), exact.count()) {
             (0, _) => Err(self.no_label(axis, &value, expression)),
-            // A text that stands for more than the label it names chooses a range, even of one cell.
-            (1, 1) => Ok(axis.clone().chosen(chosen, true)),
+            (1, 1) if !is_span => Ok(axis.clone().chosen(chosen, true)),
             _ => Ok(axis.clone().chosen(chosen, false)),
         }
     }
@@ -150,6 +151,10 @@ impl Binder<'_> {
             [value, tolerance] => (value, self.number(tolerance)?),
             _ => return Err(self.error_at(span_of(expression), "nearest takes a value and, if need be, a tolerance")),
         };
+        if axis.field.metadata().contains_key("quarray.unlabelled") {
+            let message = format!("{} has no labels: choose a position, as in {}[0]", axis.name, axis.name);
+            return Err(self.error_at(span_of(expression), message));
+        }
         let constant = self.constant(value)?;
         let wanted = match time_text(axis, &constant) {
             Some((start, _)) => from_micros(axis, start)?,
@@ -162,6 +167,32 @@ impl Binder<'_> {
         }
         let place = u64::from(places.value(0));
         Ok(axis.clone().chosen(axis.positions.slice(place, 1, 1), true))
+    }
+
+    /// The two labels around a value, and how far it is from the first to the second.
+    fn linear(&self, axis: &Axis, expression: &Expr, arguments: &[Expr]) -> Result<Axis, Error> {
+        let [value] = arguments else {
+            return Err(self.error_at(span_of(expression), "linear takes one value"));
+        };
+        let constant = self.constant(value)?;
+        let micros = time_text(axis, &constant).map(|(start, _)| from_micros(axis, start)).transpose()?;
+        let wanted = match micros {
+            Some(at) => at,
+            None if axis.labels.data_type().is_integer() => constant.cast_to(&DataType::Float64)?.to_array()?,
+            None => self.as_label(axis, &constant, span_of(value))?.to_array()?,
+        };
+        let (Some((low, high, fraction)), false) = (bracket(&wanted, &axis.selected_labels()?)?, axis.count() == 0)
+        else {
+            let message = format!("{constant} is outside the labels of {}: linear needs one on either side", axis.name);
+            return Err(self.error_at(span_of(expression), message));
+        };
+        let positions = [low, high].map(|place| axis.positions.source(place));
+        let mut chosen = if fraction == 0.0 { vec![positions[0]] } else { positions.to_vec() };
+        let ascending = chosen.is_sorted();
+        chosen.sort_unstable();
+        let mut linear = axis.clone().chosen(Positions::of(chosen), true);
+        linear.fraction = (fraction != 0.0).then_some(if ascending { fraction } else { 1.0 - fraction });
+        Ok(linear)
     }
 
     /// The positions whose label is the value.
@@ -275,6 +306,25 @@ fn time_text(axis: &Axis, value: &ScalarValue) -> Option<(i64, i64)> {
     }
     let text = value.try_as_str().flatten()?;
     partial_time(text, axis.field.metadata())
+}
+
+/// The places of the labels next below and above a value, and where between them it lies.
+fn bracket(wanted: &ArrayRef, labels: &ArrayRef) -> Result<Option<(u64, u64, f64)>, Error> {
+    let numbers = |values: &ArrayRef| -> Result<ArrayRef, Error> {
+        let whole =
+            if values.data_type().is_numeric() { Arc::clone(values) } else { crate::functions::micros_of(values)? };
+        Ok(cast(&whole, &DataType::Float64).map_err(datafusion::error::DataFusionError::from)?)
+    };
+    let (wanted, labels) = (numbers(wanted)?, numbers(labels)?);
+    let value = wanted.as_primitive::<arrow::datatypes::Float64Type>().value(0);
+    let labels = labels.as_primitive::<arrow::datatypes::Float64Type>().values();
+    let places = || 0..labels.len();
+    let below = places().filter(|&k| labels[k] <= value).max_by(|&a, &b| labels[a].total_cmp(&labels[b]));
+    let above = places().filter(|&k| labels[k] >= value).min_by(|&a, &b| labels[a].total_cmp(&labels[b]));
+    Ok(below.zip(above).map(|(low, high)| {
+        let width = labels[high] - labels[low];
+        (low as u64, high as u64, if width == 0.0 { 0.0 } else { (value - labels[low]) / width })
+    }))
 }
 
 fn is_time(axis: &Axis) -> bool {

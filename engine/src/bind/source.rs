@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, SelectItem, TableFactor, Visit, Visitor};
 use quarray_lang::syntax::{self, Subset, SubsetSource};
 
 use super::pipeline::Pipeline;
-use super::{Binder, Named, Relation, VIEW_DEPTH_MAX, plain_error};
+use super::{Binder, Named, Relation, RowRelation, VIEW_DEPTH_MAX, build, plain_error};
 use crate::error::Error;
 
 /// The key under which a name is looked up: quoted names as they are, others in lower case.
@@ -66,6 +66,18 @@ impl Binder<'_> {
             }
             TableFactor::Derived { subquery, alias, .. } => {
                 let relation = self.query(subquery)?;
+                if let Some(alias) = alias
+                    && !alias.columns.is_empty()
+                {
+                    let mut renamed = build::derived(self.rows(relation)?.query, None);
+                    if let TableFactor::Derived { alias: place, .. } = &mut renamed {
+                        *place = Some(alias.clone());
+                    }
+                    let query = build::query(build::select(vec![SelectItem::Wildcard(Default::default())], renamed)?)?;
+                    let name = Some(alias.name.clone());
+                    let rows = RowRelation { query, alias: name, dimensions: Vec::new(), is_ordered: false };
+                    return Ok(Some(Relation::Rows(rows)));
+                }
                 Ok(Some(aliased(relation, alias.as_ref().map(|alias| &alias.name))))
             }
             _ => Ok(None),
@@ -94,6 +106,22 @@ impl Binder<'_> {
         Ok(aliased(relation, subset.alias.as_ref()))
     }
 
+    /// `ds."lat_lon"`: the variables of exactly one set of dimensions, as a table of its own.
+    fn fixed_table(&self, name: &ObjectName) -> Option<Relation> {
+        let [first, second] = name.0.as_slice() else { return None };
+        let (first, second) = (first.as_ident()?, second.as_ident()?);
+        let Some(Named::Dataset(source)) = self.names.get(&first.value.to_ascii_lowercase()) else { return None };
+        let mut pipeline = Pipeline::new(std::sync::Arc::clone(source), Ident::with_quote('"', second.value.clone()));
+        let wanted = |column: &&super::pipeline::PipelineColumn| column.dimensions.join("_") == second.value;
+        let span = pipeline.columns.iter().find(wanted)?.dimensions.clone();
+        pipeline.columns.retain(|column| match column.kind {
+            super::pipeline::PipelineColumnKind::Variable => column.dimensions == span,
+            _ => column.dimensions.iter().all(|dimension| span.contains(dimension)),
+        });
+        pipeline.axes.retain(|axis| span.contains(&axis.name));
+        Some(Relation::Cells(pipeline))
+    }
+
     /// What a name stands for: a common table expression, a dataset or a view.
     fn named(&mut self, name: &ObjectName) -> Result<Option<Relation>, Error> {
         let key = match quoted_path(name) {
@@ -106,7 +134,7 @@ impl Binder<'_> {
             return Ok(Some(aliased(relation.clone(), Some(&Ident::new(key)))));
         }
         match self.names.get(&key).cloned() {
-            None => Ok(None),
+            None => Ok(self.fixed_table(name)),
             Some(Named::Dataset(source)) => {
                 let alias = match quoted_path(name) {
                     Some(path) => Ident::with_quote('"', stem(&path.value)),

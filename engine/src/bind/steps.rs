@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, LimitClause, Offset, OffsetRows, OrderBy, OrderByKind, PipeOperator, Select, SelectItem,
-    SetExpr, SetOperator, TableWithJoins,
+    SetExpr, SetOperator, Spanned, TableWithJoins,
 };
 use quarray_lang::syntax::{self, Along, ArrayStep, Item};
 
@@ -30,6 +30,22 @@ impl Binder<'_> {
             (Relation::Cells(pipeline), PipeOperator::Rename { mappings }) => {
                 let pairs: Vec<_> = mappings.iter().map(|mapping| (&mapping.ident, &mapping.alias)).collect();
                 self.rename(pipeline, &pairs).map(Relation::Cells)
+            }
+            (Relation::Cells(pipeline), PipeOperator::Set { assignments }) => {
+                let items = assignments.iter().map(|assignment| {
+                    let name = assignment.target.to_string().replace('"', "");
+                    SelectItem::ExprWithAlias { expr: assignment.value.clone(), alias: Ident::new(name) }
+                });
+                let items: Vec<SelectItem> = items.collect();
+                self.extend(pipeline, &items).map(Relation::Cells)
+            }
+            (_, PipeOperator::Call { function, .. }) => {
+                let verb = function.name.to_string().to_uppercase();
+                let help = match verb.as_str() {
+                    "REDUCE" => "REDUCE takes aggregates, then ALONG or KEEP, not both",
+                    _ => "it is no step of the language with these arguments",
+                };
+                Err(self.error_at(Spanned::span(function), format!("{verb} cannot be read: {help}")))
             }
             (Relation::Cells(pipeline), PipeOperator::Select { exprs }) => {
                 let select = self.over_cells(&pipeline, exprs.clone())?;

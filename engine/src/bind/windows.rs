@@ -161,6 +161,19 @@ impl Rewrite<'_, '_> {
     }
 
     fn window(&self, reference: &CellReference) -> Result<Window, Error> {
+        let window = self.any_window(reference)?;
+        let named = super::names::names_of(self.pipeline, &reference.base, true);
+        let column = self.pipeline.columns.iter().find(|column| named.contains(&column.name));
+        match column {
+            Some(column) if !column.dimensions.contains(&window.dimension) => {
+                let message = format!("`{}` does not vary along `{}`", column.name, window.dimension);
+                Err(self.binder.error_at(reference.base.span(), message))
+            }
+            _ => Ok(window),
+        }
+    }
+
+    fn any_window(&self, reference: &CellReference) -> Result<Window, Error> {
         let [index] = reference.indexes.as_slice() else {
             return Err(self
                 .binder

@@ -49,6 +49,12 @@ impl AggregateUDFImpl for ArgExtreme {
         Ok(arguments[0].clone())
     }
 
+    fn return_field(&self, arguments: &[FieldRef]) -> Result<FieldRef> {
+        let label = &arguments[0];
+        let field = Field::new(self.name, label.data_type().clone(), true);
+        Ok(Arc::new(field.with_metadata(label.metadata().clone())))
+    }
+
     fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let nulls = arguments.expr_fields.iter().map(|field| ScalarValue::try_from(field.data_type()));
         Ok(Box::new(ArgExtremeAccumulator { best: nulls.collect::<Result<_>>()?, greatest: self.greatest }))

@@ -68,7 +68,12 @@ impl ScalarUDFImpl for Bin {
             DataType::Timestamp(unit, _) => DataType::Timestamp(*unit, None),
             DataType::Date32 | DataType::Date64 => DataType::Timestamp(TimeUnit::Microsecond, None),
             DataType::Int64 if has_calendar => DataType::Int64,
-            other if is_text => return plan_err!("bin of {other} takes a number as its width, found a step of time"),
+            other if is_text => {
+                let name = field.name();
+                return plan_err!(
+                    "bin of `{name}`, which is {other}, takes a number as its width, found a step of time"
+                );
+            }
             other if other.is_integer() && arguments.arg_fields[1].data_type().is_integer() => DataType::Int64,
             other if other.is_numeric() => DataType::Float64,
             other => return plan_err!("bin takes a number or a time, found {other}"),

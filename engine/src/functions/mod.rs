@@ -4,6 +4,7 @@ mod arg_extreme;
 mod bin;
 mod date_parts;
 mod kernel_aggregate;
+mod mask;
 mod nearest;
 mod partial_time;
 mod window_aggregate;
@@ -26,6 +27,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         state.register_udf(Arc::new(ScalarUDF::from(date_parts::DatePart::new(part))))?;
     }
     state.register_udf(Arc::new(ScalarUDF::from(bin::Bin::default())))?;
+    state.register_udf(Arc::new(ScalarUDF::from(mask::MaskCondition::default())))?;
     for aggregate in [arg_extreme::ArgExtreme::minimum(), arg_extreme::ArgExtreme::maximum()] {
         state.register_udaf(Arc::new(AggregateUDF::from(aggregate)))?;
     }

@@ -86,17 +86,21 @@ impl CellPlan {
 
     /// An expression of the sub-plan's output columns in terms of the table's columns.
     pub fn rewrite(&self, expression: &Expr) -> Result<Expr> {
-        let rewritten = expression.clone().transform_down(|node| match node {
+        // Aliases first: what is under one must be looked up too.
+        let plain = expression.clone().transform_up(|node| match node {
+            Expr::Alias(alias) => Ok(Transformed::yes(*alias.expr)),
+            other => Ok(Transformed::no(other)),
+        })?;
+        let rewritten = plain.data.transform_down(|node| match node {
             Expr::Column(column) => match self.outputs.get(&column) {
                 Some(output) => {
                     Ok(Transformed::new(output.clone(), true, datafusion::common::tree_node::TreeNodeRecursion::Jump))
                 }
                 None => datafusion::common::internal_err!("no column {column} in what is lifted to the grid"),
             },
-            Expr::Alias(alias) => Ok(Transformed::yes(*alias.expr)),
             other => Ok(Transformed::no(other)),
         })?;
-        Ok(without_aliases(rewritten.data))
+        Ok(rewritten.data)
     }
 }
 
@@ -111,11 +115,4 @@ pub fn has_subquery(expression: &Expr) -> bool {
                 ))
             })
             .unwrap_or(true)
-}
-
-fn without_aliases(expression: Expr) -> Expr {
-    match expression {
-        Expr::Alias(alias) => without_aliases(*alias.expr),
-        other => other,
-    }
 }

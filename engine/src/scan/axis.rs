@@ -35,6 +35,8 @@ pub struct Axis {
     pub positions: Positions,
     /// The source positions that the query's brackets chose: positions are told as places among these.
     pub numbering: Positions,
+    /// Where between its two labels a single value lies that is interpolated: 0 at the first, 1 at the second.
+    pub fraction: Option<f64>,
     /// Whether a single label was asked for: the dimension is then none of the result's.
     pub scalar: bool,
 }

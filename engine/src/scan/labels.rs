@@ -74,7 +74,11 @@ impl LabelledDataset {
         let (labels, order) = self.labels.get(dimension)?;
         let field = match self.dataset.index(dimension) {
             Some(index) => field_of(index, "dimension"),
-            None => Field::new(dimension, DataType::Int64, false).with_metadata(role("dimension")),
+            None => {
+                let mut metadata = role("dimension");
+                metadata.insert("quarray.unlabelled".to_string(), "true".to_string());
+                Field::new(dimension, DataType::Int64, false).with_metadata(metadata)
+            }
         };
         Some(Axis {
             name: dimension.to_string(),
@@ -83,6 +87,7 @@ impl LabelledDataset {
             order: *order,
             positions: Positions::all(labels.len() as u64),
             numbering: Positions::all(labels.len() as u64),
+            fraction: None,
             scalar: false,
         })
     }

@@ -59,7 +59,8 @@ pub(super) fn rewrite(edits: &mut Edits<'_>) {
         }
         let (Some(close), Some(base)) = (edits.partner(open), base_of(edits, open)) else { continue };
         let parts = edits.split_commas(open + 1, close);
-        let needs_rewrite = parts.len() > 1 || parts.iter().any(|part| has_comparison(edits, *part));
+        let is_ours = |part: &(usize, usize)| has_comparison(edits, *part) || begins_like_a_type(edits, *part);
+        let needs_rewrite = parts.len() > 1 || parts.iter().any(is_ours);
         if needs_rewrite && parts.iter().all(|(start, end)| start < end) {
             rewrite_cells(edits, base, (open, close), &parts);
         }
@@ -99,6 +100,13 @@ fn base_of(edits: &Edits<'_>, open: usize) -> Option<usize> {
 fn has_comparison(edits: &Edits<'_>, (start, end): (usize, usize)) -> bool {
     let is_comparison = |position: usize| edits.is(position, &Token::Eq) || edits.is_word(position, &["IN"]);
     edits.level(start, end).into_iter().any(is_comparison)
+}
+
+/// `time:time+3` would be read as a literal of type TIME.
+fn begins_like_a_type(edits: &Edits<'_>, (start, end): (usize, usize)) -> bool {
+    start + 1 < end
+        && edits.is_word(start, &["DATE", "TIME", "TIMESTAMP", "DATETIME"])
+        && edits.is(start + 1, &Token::Colon)
 }
 
 /// Where the value starts in `dim = low:high`.

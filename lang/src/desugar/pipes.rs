@@ -207,6 +207,10 @@ fn rewrite_item(edits: &mut Edits<'_>, start: usize, end: usize) {
         return;
     }
     edits.wrap(start, end - 1, call_of("item"), vec![Token::RParen]);
+    // `item(all(x))` would be read as `item(ALL (x))`, all of them and not only the distinct ones.
+    if edits.is_word(start, &["ALL"]) && edits.is(start + 1, &Token::LParen) {
+        edits.replace(start, vec![plain_word("bool_and")]);
+    }
     let last = end - 1;
     if end - start < 2 || !edits.is_name(last) {
         return;
