@@ -121,7 +121,7 @@ fn bytes_step(name: &str, spec: &CodecSpec, position: &Position) -> Result<Optio
         "crc32c" => Arc::new(checksums::Checksum::crc32c(spec)?),
         "crc32" => Arc::new(checksums::Checksum::crc32(spec)?),
         "adler32" => Arc::new(checksums::Checksum::adler32(spec)?),
-        "shuffle" => Arc::new(layout::Shuffle::new(spec)?),
+        "shuffle" => Arc::new(layout::Shuffle::new(spec, position)?),
         "packbits" if position.serialized => Arc::new(filters::PackBits),
         _ => return Ok(None),
     }))
