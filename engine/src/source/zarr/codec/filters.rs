@@ -61,14 +61,16 @@ impl Step for Delta {
                     *sum += value as f32;
                     Some(f64::from(*sum))
                 };
-                self.decoded.bytes_of_floats(&self.encoded.floats(&encoded).into_iter().scan(0f32, sum).collect::<Vec<_>>())
+                self.decoded
+                    .bytes_of_floats(&self.encoded.floats(&encoded).into_iter().scan(0f32, sum).collect::<Vec<_>>())
             }
             Number::Float64 => {
                 let sum = |sum: &mut f64, value: f64| {
                     *sum += value;
                     Some(*sum)
                 };
-                self.decoded.bytes_of_floats(&self.encoded.floats(&encoded).into_iter().scan(0f64, sum).collect::<Vec<_>>())
+                self.decoded
+                    .bytes_of_floats(&self.encoded.floats(&encoded).into_iter().scan(0f64, sum).collect::<Vec<_>>())
             }
             _ => {
                 let sum = |sum: &mut i64, value: i64| {
