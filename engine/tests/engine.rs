@@ -1,7 +1,7 @@
 //! The engine's one integration test binary: a module for each area.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "engine/zarr_corpus.rs"]
-mod zarr_corpus;
+#[path = "engine/zarr/mod.rs"]
+mod zarr;
 #[path = "engine/zarr_writer.rs"]
 mod zarr_writer;

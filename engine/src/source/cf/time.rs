@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn units_and_calendars() {
         check("days since 1980-01-01 12:00:00", "proleptic_gregorian", 14974.0, "2020-12-30 12:0:0.0");
-        check("hours since 1-1-1 00:00:0.0", "standard", 17_067_072.0, "1947-12-31 0:0:0.0");
+        check("hours since 1-1-1 00:00:0.0", "standard", 17_067_072.0, "1948-1-1 0:0:0.0");
         check("Days Since 1582-10-04", "gregorian", 1.0, "1582-10-15 0:0:0.0");
         check("days since 2000-02-28", "noleap", 1.5, "2000-3-1 12:0:0.0");
         check("days since 2001-02-28", "366_day", 1.0, "2001-2-29 0:0:0.0");

@@ -24,8 +24,8 @@ pub(super) fn parse(stored_type: &StoredType, value: Option<&Value>) -> Result<F
     let cell = match (stored_type, value) {
         (StoredType::Text, None) => return Ok(Fill::Text(String::new())),
         (StoredType::Text, Some(Value::String(text))) => return Ok(Fill::Text(text.clone())),
-        // numcodecs writes 0 for "no text".
-        (StoredType::Text, Some(Value::Number(_))) => return Ok(Fill::Text(String::new())),
+        // Older writers put 0 for texts; zarr-python reads it as "0".
+        (StoredType::Text, Some(Value::Number(number))) => return Ok(Fill::Text(number.to_string())),
         (StoredType::Text, Some(_)) => return Err(refused()),
         (StoredType::Binary, None | Some(Value::Number(_))) => return Ok(Fill::Binary(Vec::new())),
         (StoredType::Binary, Some(value)) => return bytes_of(value).map(Fill::Binary).ok_or_else(refused),

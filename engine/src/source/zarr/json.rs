@@ -16,41 +16,24 @@ fn quoted(text: &[u8]) -> Vec<u8> {
     let mut rest = text;
     let mut in_string = false;
     while let Some(&byte) = rest.first() {
-        let length = if in_string { string_step(rest, &mut in_string) } else { token_length(rest) };
-        if !in_string && byte == b'"' && length == 1 {
-            in_string = true;
+        let token = if in_string { None } else { TOKENS.iter().find(|token| rest.starts_with(token)) };
+        let length = match (token, rest) {
+            (Some(token), _) => token.len(),
+            (None, [b'\\', _, ..]) => 2,
+            (None, _) => 1,
+        };
+        let piece = &rest[..length];
+        match token {
+            Some(_) => out.extend([b"\"", piece, b"\""].concat()),
+            None => out.extend_from_slice(piece),
         }
-        let is_token = !in_string && length > 1 && byte != b'"';
-        if is_token {
-            out.push(b'"');
-        }
-        out.extend_from_slice(&rest[..length]);
-        if is_token {
-            out.push(b'"');
-        }
+        in_string ^= byte == b'"';
         rest = &rest[length..];
     }
     out
 }
 
 const TOKENS: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
-
-/// How many bytes to copy inside a string; tells when it ends.
-fn string_step(rest: &[u8], in_string: &mut bool) -> usize {
-    match rest {
-        [b'\\', _, ..] => 2,
-        [b'"', ..] => {
-            *in_string = false;
-            1
-        }
-        _ => 1,
-    }
-}
-
-/// The length of the bare token here, or 1.
-fn token_length(rest: &[u8]) -> usize {
-    TOKENS.iter().find(|token| rest.starts_with(token)).map_or(1, |token| token.len())
-}
 
 #[cfg(test)]
 mod tests {

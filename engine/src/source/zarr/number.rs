@@ -159,10 +159,10 @@ impl Number {
     }
 
     /// The native bytes of integers, cut to this type's width as C does.
-    pub fn from_ints(self, values: &[i64]) -> Vec<u8> {
+    pub fn bytes_of_ints(self, values: &[i64]) -> Vec<u8> {
         match self {
             Float16 | Float32 | Float64 => {
-                self.from_floats(&values.iter().map(|&value| value as f64).collect::<Vec<_>>())
+                self.bytes_of_floats(&values.iter().map(|&value| value as f64).collect::<Vec<_>>())
             }
             _ if self.size() == 1 => values.iter().map(|&value| value as u8).collect(),
             _ if self.size() == 2 => values.iter().flat_map(|&value| (value as u16).to_ne_bytes()).collect(),
@@ -172,21 +172,21 @@ impl Number {
     }
 
     /// The native bytes of floats; integers are cut.
-    pub fn from_floats(self, values: &[f64]) -> Vec<u8> {
+    pub fn bytes_of_floats(self, values: &[f64]) -> Vec<u8> {
         match self {
             Float16 => values.iter().flat_map(|&value| F16::from_f64(value).to_ne_bytes()).collect(),
             Float32 => values.iter().flat_map(|&value| (value as f32).to_ne_bytes()).collect(),
             Float64 => values.iter().flat_map(|&value| value.to_ne_bytes()).collect(),
             UInt64 => values.iter().flat_map(|&value| (value as u64).to_ne_bytes()).collect(),
-            _ => self.from_ints(&values.iter().map(|&value| value as i64).collect::<Vec<_>>()),
+            _ => self.bytes_of_ints(&values.iter().map(|&value| value as i64).collect::<Vec<_>>()),
         }
     }
 
     /// The native bytes of another type's native bytes.
     pub fn cast(self, bytes: &[u8], to: Self) -> Vec<u8> {
         match self.is_float() || to.is_float() {
-            true => to.from_floats(&self.floats(bytes)),
-            false => to.from_ints(&self.ints(bytes)),
+            true => to.bytes_of_floats(&self.floats(bytes)),
+            false => to.bytes_of_ints(&self.ints(bytes)),
         }
     }
 }

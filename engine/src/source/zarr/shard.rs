@@ -29,8 +29,11 @@ pub(super) struct Shards {
     index_chain: Chain,
     index_size: usize,
     /// The indexes used last, the latest last.
-    indexes: Mutex<Vec<(Vec<u64>, Arc<OnceCell<Option<ShardIndex>>>)>>,
+    indexes: Mutex<Vec<(Vec<u64>, IndexCell)>>,
 }
+
+/// The index of a shard once it is fetched: none where the shard is absent.
+type IndexCell = Arc<OnceCell<Option<ShardIndex>>>;
 
 /// Where the chunks of one shard are: offset and size of each, in C order; both all ones for an absent one.
 #[derive(Debug)]
@@ -157,7 +160,7 @@ impl Shards {
     }
 
     /// The place of a shard's index, fetched by the first who asks; the least used one gives way.
-    fn index_cell(&self, shard: &[u64]) -> Arc<OnceCell<Option<ShardIndex>>> {
+    fn index_cell(&self, shard: &[u64]) -> IndexCell {
         let mut indexes = self.indexes.lock();
         let entry = match indexes.iter().position(|(kept, _)| kept == shard) {
             Some(at) => indexes.remove(at),

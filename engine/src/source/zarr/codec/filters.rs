@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Step;
 use super::layout::swap;
-use super::parse::{Position, Refusal, Steps, number_setting, setting};
+use super::parse::{Ordered, Position, Refusal, Steps, number_setting, setting};
 use crate::source::zarr::metadata::CodecSpec;
 use crate::source::zarr::number::Number;
 use crate::source::zarr::stored_type::StoredType;
@@ -14,8 +14,8 @@ use crate::source::zarr::stored_type::StoredType;
 /// A change of numbers from one type to another, with the byte orders on both sides where they are bytes already.
 fn converting(
     position: &mut Position,
-    decoded: (Number, bool),
-    encoded: (Number, bool),
+    decoded: Ordered,
+    encoded: Ordered,
     step: Arc<dyn Step>,
 ) -> Result<Steps, Refusal> {
     if position.serialized {
@@ -32,7 +32,7 @@ fn converting(
 }
 
 /// The decoded type (`dtype`) and the encoded one (`astype`).
-fn types(spec: &CodecSpec, decoded: &str, encoded: &str) -> Result<((Number, bool), (Number, bool)), Refusal> {
+fn types(spec: &CodecSpec, decoded: &str, encoded: &str) -> Result<(Ordered, Ordered), Refusal> {
     let Some(first) = number_setting(spec, decoded)? else {
         return Err(Refusal::Invalid(format!("{decoded} is {}, expected a number type", setting(spec, decoded))));
     };
@@ -61,21 +61,23 @@ impl Step for Delta {
                     *sum += value as f32;
                     Some(f64::from(*sum))
                 };
-                self.decoded.from_floats(&self.encoded.floats(&encoded).into_iter().scan(0f32, sum).collect::<Vec<_>>())
+                self.decoded
+                    .bytes_of_floats(&self.encoded.floats(&encoded).into_iter().scan(0f32, sum).collect::<Vec<_>>())
             }
             Number::Float64 => {
                 let sum = |sum: &mut f64, value: f64| {
                     *sum += value;
                     Some(*sum)
                 };
-                self.decoded.from_floats(&self.encoded.floats(&encoded).into_iter().scan(0f64, sum).collect::<Vec<_>>())
+                self.decoded
+                    .bytes_of_floats(&self.encoded.floats(&encoded).into_iter().scan(0f64, sum).collect::<Vec<_>>())
             }
             _ => {
                 let sum = |sum: &mut i64, value: i64| {
                     *sum = sum.wrapping_add(value);
                     Some(*sum)
                 };
-                self.decoded.from_ints(&self.encoded.ints(&encoded).into_iter().scan(0i64, sum).collect::<Vec<_>>())
+                self.decoded.bytes_of_ints(&self.encoded.ints(&encoded).into_iter().scan(0i64, sum).collect::<Vec<_>>())
             }
         };
         Ok(bytes.into())
@@ -119,7 +121,7 @@ impl Step for FixedScaleOffset {
             }),
             _ => values.iter_mut().for_each(|value| *value = *value / self.scale + self.offset),
         }
-        Ok(self.decoded.from_floats(&values).into())
+        Ok(self.decoded.bytes_of_floats(&values).into())
     }
 
     fn encoded_size(&self, size: usize) -> Option<usize> {

@@ -140,8 +140,10 @@ pub(super) struct Shuffle {
 }
 
 impl Shuffle {
-    pub fn new(spec: &CodecSpec) -> Result<Self, Refusal> {
+    pub fn new(spec: &CodecSpec, position: &Position) -> Result<Self, Refusal> {
         match spec.integer("elementsize").unwrap_or(4) {
+            // What the C library of netCDF writes; it means the size of a cell.
+            0 => Ok(Self { element_size: position.stored_type.size().unwrap_or(1) }),
             size @ 1..=1024 => Ok(Self { element_size: size as usize }),
             found => Err(Refusal::Invalid(format!("elementsize is {found}, expected 1 to 1024"))),
         }

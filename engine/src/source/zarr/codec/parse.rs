@@ -27,6 +27,9 @@ pub(super) struct Position<'a> {
 /// The step of a codec: none where decoding does nothing.
 pub(super) type Steps = Vec<Arc<dyn Step>>;
 
+/// A number type, and whether its highest byte stands first.
+pub(super) type Ordered = (Number, bool);
+
 /// Why a codec cannot be decoded.
 pub(super) enum Refusal {
     /// It is not known.
@@ -121,7 +124,7 @@ fn bytes_step(name: &str, spec: &CodecSpec, position: &Position) -> Result<Optio
         "crc32c" => Arc::new(checksums::Checksum::crc32c(spec)?),
         "crc32" => Arc::new(checksums::Checksum::crc32(spec)?),
         "adler32" => Arc::new(checksums::Checksum::adler32(spec)?),
-        "shuffle" => Arc::new(layout::Shuffle::new(spec)?),
+        "shuffle" => Arc::new(layout::Shuffle::new(spec, position)?),
         "packbits" if position.serialized => Arc::new(filters::PackBits),
         _ => return Ok(None),
     }))
@@ -144,7 +147,7 @@ pub(super) fn after_bytes(position: &Position) -> Result<(), Refusal> {
 }
 
 /// A number type that a setting names (`<i2` or `int16`), and whether its highest byte stands first.
-pub(super) fn number_setting(spec: &CodecSpec, name: &str) -> Result<Option<(Number, bool)>, Refusal> {
+pub(super) fn number_setting(spec: &CodecSpec, name: &str) -> Result<Option<Ordered>, Refusal> {
     let Some(value) = spec.configuration.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
     let parsed = value.as_str().and_then(|text| match Number::from_name(text) {
         Some(number) => Some((number, cfg!(target_endian = "big"))),
