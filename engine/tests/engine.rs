@@ -3,5 +3,9 @@
 
 #[path = "engine/zarr_corpus.rs"]
 mod zarr_corpus;
+#[path = "engine/file_server.rs"]
+mod file_server;
+#[path = "engine/store_servers.rs"]
+mod store_servers;
 #[path = "engine/zarr_writer.rs"]
 mod zarr_writer;
