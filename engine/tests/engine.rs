@@ -1,6 +1,10 @@
 //! The engine's one integration test binary: a module for each area.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "engine/file_server.rs"]
+mod file_server;
+#[path = "engine/store_servers.rs"]
+mod store_servers;
 #[path = "engine/zarr/mod.rs"]
 mod zarr;
 #[path = "engine/zarr_writer.rs"]

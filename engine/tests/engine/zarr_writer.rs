@@ -285,6 +285,48 @@ async fn what_a_killed_writer_left_is_cleared_and_what_a_living_one_writes_is_no
     check_small(&uri, &NO_OPTIONS).await;
 }
 
+/// Plays the writer that is killed when `QUARRAY_TEST_KILLED` names a target, and kills it otherwise.
+#[tokio::test]
+async fn a_killed_writer_leaves_no_store() {
+    if let Ok(target) = std::env::var("QUARRAY_TEST_KILLED") {
+        let mut writer = ZarrWriter::create(&target, &NO_OPTIONS, small_schema(3, Codec::None), true).await.unwrap();
+        writer.write(2, &Region::whole(&[2, 3, 4]), &small_values()[2]).await.unwrap();
+        // Whoever started this kills it; should that fail, it ends all the same.
+        std::thread::sleep(std::time::Duration::from_secs(60));
+        drop(writer);
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let uri = place(&directory, "x");
+    for round in 0..2 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "zarr_writer::a_killed_writer_leaves_no_store"])
+            .env("QUARRAY_TEST_KILLED", &uri)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let is_staging = |name: &String| name.starts_with(".x.quarray-");
+        let has_chunk = || {
+            let staging = names(directory.path()).into_iter().find(is_staging);
+            staging.is_some_and(|name| directory.path().join(name).join("rain/c/0/0/0").is_file())
+        };
+        while !has_chunk() {
+            assert!(child.try_wait().unwrap().is_none(), "the writer ended by itself");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(names(directory.path()).iter().any(is_staging));
+        match round {
+            0 => assert!(!Path::new(&uri).exists()),
+            _ => check_small(&uri, &NO_OPTIONS).await,
+        }
+        write_small(&uri, &NO_OPTIONS, round > 0).await.unwrap();
+        check_small(&uri, &NO_OPTIONS).await;
+        assert_eq!(names(directory.path()), ["x"]);
+    }
+}
+
 #[tokio::test]
 async fn missing_cells_need_something_that_stands_for_them() {
     let directory = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
 use super::address::Address;
@@ -22,6 +22,8 @@ pub(super) struct Opened {
     pub(super) objects: Arc<dyn ObjectStore>,
     pub(super) root: Path,
     pub(super) signed: bool,
+    /// What deletes objects, where it is not the store itself.
+    pub(super) deleter: Option<Arc<dyn ObjectStore>>,
 }
 
 /// Opens what an address names. Nothing is read yet.
@@ -65,13 +67,18 @@ fn local(path: &FilePath) -> Result<Opened, String> {
             _ => PathBuf::from(path),
         });
     let root = Path::from_absolute_path(&real).map_err(|e| e.to_string())?;
-    Ok(Opened { objects: Arc::new(LocalFileSystem::new()), root, signed: false })
+    Ok(Opened { objects: Arc::new(LocalFileSystem::new()), root, signed: false, deleter: None })
 }
 
 fn http(url: &Url) -> Result<Opened, String> {
     let client = client().with_allow_http(url.scheme() == "http");
     let store = HttpBuilder::new().with_url(url.as_str()).with_client_options(client).with_retry(retries()).build();
-    Ok(Opened { objects: Arc::new(store.map_err(|e| e.to_string())?), root: Path::default(), signed: false })
+    Ok(Opened {
+        objects: Arc::new(store.map_err(|e| e.to_string())?),
+        root: Path::default(),
+        signed: false,
+        deleter: None,
+    })
 }
 
 /// Variables that AWS takes credentials from.
@@ -151,10 +158,12 @@ fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Re
     if place.account.is_some() && options.get("account").is_some_and(|other| other != account) {
         return Err(format!("the URL names account `{account}`, and option `account` another one"));
     }
-    let sas = options.get("sas").or(place.sas);
-    let own = sas.is_some() || ["key", "token", "client_id", "client_secret"].iter().any(|o| options.get(o).is_some());
+    let own = options.get("sas").or(place.sas).is_some()
+        || ["key", "token", "client_id", "client_secret"].iter().any(|o| options.get(o).is_some());
     // What the environment holds for one account is not shown to another.
     let foreign = environment_account.is_some_and(|other| other != account);
+    let environment_sas = of_environment(AzureConfigKey::SasKey).filter(|_| !own && !foreign);
+    let sas = options.get("sas").or(place.sas).or(environment_sas.map(|(_, sas)| sas.as_str()));
     let mut builder = MicrosoftAzureBuilder::new().with_client_options(client()).with_retry(retries());
     let mut signed = own;
     for (name, value) in &settings {
@@ -164,6 +173,9 @@ fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Re
         }
         // An id of a tenant or a client alone opens nothing.
         signed |= credential && !matches!(name, AzureConfigKey::ClientId | AzureConfigKey::AuthorityId);
+        if matches!(name, AzureConfigKey::SasKey) {
+            continue;
+        }
         builder = builder.with_config(*name, value);
     }
     for (option, name) in [
@@ -178,8 +190,9 @@ fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Re
             builder = builder.with_config(name, value);
         }
     }
-    if let Some(sas) = sas {
-        builder = builder.with_sas_authorization(sas_pairs(sas)?);
+    let pairs = sas.map(sas_pairs).transpose()?;
+    if let Some(pairs) = &pairs {
+        builder = builder.with_sas_authorization(pairs.clone());
     }
     if options.flag("use_azure_cli")? {
         builder = builder.with_use_azure_cli(true);
@@ -190,8 +203,29 @@ fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Re
     }
     signed |= options.flag("instance_credentials")? || environment.has_any(&["IDENTITY_ENDPOINT", "MSI_ENDPOINT"]);
     signed &= !options.flag("anonymous")?;
+    let endpoint = builder.get_config_value(&AzureConfigKey::Endpoint);
+    let endpoint = endpoint.unwrap_or_else(|| format!("https://{account}.blob.core.windows.net"));
+    let allow_http = builder.get_config_value(&AzureConfigKey::Client(ClientConfigKey::AllowHttp));
+    if endpoint.starts_with("http://") && allow_http.as_deref() != Some("true") {
+        return Err(format!("the endpoint {endpoint} is not encrypted: expected https, or option `allow_http`"));
+    }
     let builder = builder.with_account(account).with_container_name(place.container).with_skip_signature(!signed);
-    finish(builder.build(), place.key, signed)
+    let mut opened = finish(builder.build(), place.key, signed)?;
+    if let Some(pairs) = pairs.filter(|_| signed) {
+        opened.deleter = Some(azure_deleter(&endpoint, place.container, &pairs)?);
+    }
+    Ok(opened)
+}
+
+/// Deletes blobs with a SAS one by one. The store itself does it in batches, whose requests have to be authorized one by
+/// one in their turn, which not every SAS allows and Azurite never does.
+fn azure_deleter(endpoint: &str, container: &str, sas: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, String> {
+    let mut url = Url::parse(endpoint).map_err(|e| format!("option `endpoint`: {e}"))?;
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().push(container);
+    }
+    url.query_pairs_mut().extend_pairs(sas);
+    Ok(http(&url)?.objects)
 }
 
 /// The pairs of a SAS, each value percent-decoded exactly once, a plus sign left alone: it is base64's.
@@ -257,5 +291,5 @@ fn gcs(bucket: &str, key: &str, options: &Options, environment: &Environment) ->
 fn finish<S: ObjectStore>(store: object_store::Result<S>, key: &str, signed: bool) -> Result<Opened, String> {
     let objects: Arc<dyn ObjectStore> = Arc::new(store.map_err(|e| e.to_string())?);
     let root = Path::parse(key).map_err(|e| e.to_string())?;
-    Ok(Opened { objects, root, signed })
+    Ok(Opened { objects, root, signed, deleter: None })
 }

@@ -69,6 +69,8 @@ struct Traits {
     /// Whether there were credentials to sign with: a refusal is explained by it.
     signed: bool,
     stall_timeout: Duration,
+    /// What deletes objects, where it is not the store itself.
+    deleter: Option<Arc<dyn ObjectStore>>,
 }
 
 impl Store {
@@ -97,6 +99,7 @@ impl Store {
             missing_is_forbidden: options.flag("missing_is_forbidden").map_err(&failed)?,
             signed: opened.signed,
             stall_timeout: options.timeout().map_err(&failed)?,
+            deleter: opened.deleter,
             redactor,
         };
         let directory = if let Address::Local(path) = &address { Some(path.clone()) } else { None };
@@ -186,7 +189,13 @@ impl Store {
 
     /// The same store at another place in it: a neighbour of this one. Not for local stores.
     pub(crate) fn at(&self, root: Path) -> Self {
-        Self { uri: self.uri.clone(), objects: self.objects.clone(), root, directory: None, traits: self.traits.clone() }
+        Self {
+            uri: self.uri.clone(),
+            objects: self.objects.clone(),
+            root,
+            directory: None,
+            traits: self.traits.clone(),
+        }
     }
 
     /// Refuses a store that cannot be written to.

@@ -120,8 +120,9 @@ impl Store {
     pub(super) async fn delete_objects(&self, prefix: &str, path: &Path) -> Result<(), SourceError> {
         self.expect_cloud(prefix, "deleting from")?;
         let failed = |error: object_store::Error| self.object_error(prefix, &error);
+        let deleter = self.traits.deleter.as_ref().unwrap_or(&self.objects);
         let delete = |place: Path| async move {
-            match self.objects.delete(&place).await {
+            match deleter.delete(&place).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
                 Err(error) => Err(error),
             }
