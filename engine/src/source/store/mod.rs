@@ -186,7 +186,13 @@ impl Store {
 
     /// The same store at another place in it: a neighbour of this one. Not for local stores.
     pub(crate) fn at(&self, root: Path) -> Self {
-        Self { uri: self.uri.clone(), objects: self.objects.clone(), root, directory: None, traits: self.traits.clone() }
+        Self {
+            uri: self.uri.clone(),
+            objects: self.objects.clone(),
+            root,
+            directory: None,
+            traits: self.traits.clone(),
+        }
     }
 
     /// Refuses a store that cannot be written to.
