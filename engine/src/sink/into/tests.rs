@@ -99,14 +99,16 @@ async fn a_store_is_replaced_only_when_asked() {
     assert!(dataset.variable("v").is_none() && dataset.variable("w").is_some());
 }
 
+/// The message of what is refused, which leaves nothing behind.
+async fn error(rows: Rows, chunks: &[(&str, u64)], options: &[(&str, &str)]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let written = write(vec![rows], &directory, chunks, options).await;
+    assert!(std::fs::read_dir(directory.path()).unwrap().next().is_none());
+    written.unwrap_err()
+}
+
 #[tokio::test]
 async fn what_cannot_be_written_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let error = |rows, chunks, options| async {
-        let written = write(vec![rows], &directory, chunks, options).await;
-        assert!(std::fs::read_dir(directory.path()).unwrap().next().is_none());
-        written.unwrap_err()
-    };
     let found = error(some_rows(true), &[("tim", 3)], &[]).await;
     assert_eq!(found, "CHUNKS: no dimension `tim` in the result [time, x]; did you mean `time`?");
     let found = error(some_rows(true), &[], &[("codecs", "zstd")]).await;
