@@ -16,6 +16,7 @@ pub mod outcome;
 pub mod physical;
 pub mod plot;
 pub mod progress;
+pub mod provider;
 pub mod scan;
 pub mod session;
 pub mod sink;

@@ -24,6 +24,19 @@ pub enum Outcome {
     Done(String),
 }
 
+impl Outcome {
+    /// The rows, of a statement that has rows.
+    pub fn into_rows(self) -> Result<Rows, Error> {
+        let found = match self {
+            Self::Rows(rows) => return Ok(rows),
+            Self::Plot(_) => "a drawing",
+            Self::Explain(_) => "the text of an EXPLAIN",
+            Self::Done(_) => "a statement without a result",
+        };
+        Err(Error::Execution(format!("expected rows, found {found}")))
+    }
+}
+
 /// A stream of rows. When `dimensions` is not empty the rows are the cells of an array: those columns hold its labels
 /// and are a key, every other column is a variable on exactly these dimensions, and rows come in dimension order.
 pub struct Rows {

@@ -73,6 +73,11 @@ struct ArrayWriter {
     units: Option<TimeUnits>,
 }
 
+/// Refuses a target that [`ZarrWriter::create`] would refuse, before anything is computed.
+pub async fn expect_free(target: &str, options: &StoreOptions, overwrite: bool) -> Result<(), SourceError> {
+    Target::begin(target, options, overwrite).await?.abort().await
+}
+
 impl ZarrWriter {
     /// Begins to write a store. One that is there already is a [`SourceError::AlreadyExists`] unless `overwrite`, and
     /// stays as it is until [`Self::finish`].
