@@ -21,6 +21,9 @@ use crate::error::Error;
 use crate::scan::{CellTable, ColumnKind, LabelledDataset};
 use crate::source::store::StoreOptions;
 
+/// Tables and the names they stand under.
+pub type NamedTables = Vec<(String, Arc<dyn TableProvider>)>;
+
 /// The tables of the dataset at `uri`: that of its largest set of dimensions first, under `name` itself.
 ///
 /// ```no_run
@@ -46,7 +49,7 @@ pub async fn dataset_tables(
 }
 
 /// The tables of a dataset that is open already.
-pub fn tables_of(name: &str, source: &Arc<LabelledDataset>) -> Result<Vec<(String, Arc<dyn TableProvider>)>, Error> {
+pub fn tables_of(name: &str, source: &Arc<LabelledDataset>) -> Result<NamedTables, Error> {
     let sets = dimension_sets(&source.dataset);
     let mut tables: Vec<(String, Arc<dyn TableProvider>)> = Vec::with_capacity(sets.len());
     let mut shown = HashSet::new();

@@ -45,9 +45,9 @@ impl Region {
     pub fn intersection(&self, other: &Self) -> Option<Self> {
         let start: Vec<u64> = self.start.iter().zip(&other.start).map(|(a, b)| *a.max(b)).collect();
         let mut shape = Vec::with_capacity(start.len());
-        for dimension in 0..start.len() {
+        for (dimension, first) in start.iter().enumerate() {
             let end = self.end(dimension).min(other.end(dimension));
-            shape.push(end.checked_sub(start[dimension]).filter(|&length| length > 0)?);
+            shape.push(end.checked_sub(*first).filter(|&length| length > 0)?);
         }
         Some(Self { start, shape })
     }

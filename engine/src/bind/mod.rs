@@ -8,6 +8,8 @@ mod aggregate;
 mod block;
 mod build;
 mod interpolate;
+mod items;
+mod join;
 mod literals;
 mod names;
 mod pipeline;
@@ -23,7 +25,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::execution::SessionState;
-use datafusion::sql::sqlparser::ast::{Ident, Query};
+use datafusion::sql::sqlparser::ast::{Ident, PipeOperator, Query};
 use datafusion::sql::sqlparser::tokenizer::Span as TokenSpan;
 use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::span::Span;
@@ -125,6 +127,8 @@ pub struct Binder<'a> {
     pub statement: u64,
     /// Common table expressions in scope, innermost last.
     scopes: Vec<HashMap<String, Relation>>,
+    /// The steps that follow the `FROM` being bound: what they name belongs to its span.
+    later: Vec<PipeOperator>,
     depth: usize,
 }
 
@@ -140,7 +144,17 @@ impl<'a> Binder<'a> {
         label_tables: LabelTables,
         statement: u64,
     ) -> Self {
-        Self { text, state, names, label_tables, tables: Vec::new(), statement, scopes: Vec::new(), depth: 0 }
+        Self {
+            text,
+            state,
+            names,
+            label_tables,
+            tables: Vec::new(),
+            statement,
+            scopes: Vec::new(),
+            later: Vec::new(),
+            depth: 0,
+        }
     }
 
     /// Binds a query and the sink at its end.

@@ -108,7 +108,10 @@ impl Binder<'_> {
         let mut query = query.clone();
         self.common_tables(&mut query)?;
         let pipes = std::mem::take(&mut query.pipe_operators);
-        let mut relation = self.body(query)?;
+        let outer = std::mem::replace(&mut self.later, pipes.clone());
+        let relation = self.body(query);
+        self.later = outer;
+        let mut relation = relation?;
         for operator in &pipes {
             relation = self.pipe(relation, operator)?;
         }

@@ -256,7 +256,6 @@ fn coarse_label(axis: &Axis) -> Result<Expr, Error> {
         DataType::Timestamp(unit, _) => {
             format!("arrow_cast(CAST(avg(CAST({label} AS BIGINT)) AS BIGINT), 'Timestamp({unit})')")
         }
-        DataType::Float32 => format!("arrow_cast(avg({label}), 'Float32')"),
         data_type if data_type.is_numeric() => format!("avg({label})"),
         _ => format!("min({label})"),
     };

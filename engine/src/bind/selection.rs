@@ -84,15 +84,13 @@ impl Binder<'_> {
         }
         let value = self.constant(expression)?;
         let exact = self.matching(axis, &value, expression)?;
-        // A date without a time of day is a span of time, and keeps the dimension even if it holds one label.
-        let is_span = time_text(axis, &value).is_some() && !value.to_string().contains(['T', ' ', ':']);
         let chosen = match time_text(axis, &value) {
             Some((low, high)) => micros_between(axis, low, high)?,
             None => exact.clone(),
         };
         match (chosen.count(), exact.count()) {
             (0, _) => Err(self.no_label(axis, &value, expression)),
-            (1, 1) if !is_span => Ok(axis.clone().chosen(chosen, true)),
+            (1, 1) => Ok(axis.clone().chosen(chosen, true)),
             _ => Ok(axis.clone().chosen(chosen, false)),
         }
     }
@@ -227,7 +225,7 @@ impl Binder<'_> {
             && cast.cast_to(&DataType::Float64).ok() != value.cast_to(&DataType::Float64).ok()
         {
             // 1.5 is no label of whole numbers; as a bound it still compares.
-            return value.cast_to(&DataType::Float64).map_err(|_| wrong()).and_then(|_| Ok(cast));
+            return value.cast_to(&DataType::Float64).map_err(|_| wrong()).map(|_| cast);
         }
         Ok(cast)
     }

@@ -150,7 +150,7 @@ impl Binder<'_> {
                 }
                 self.depth += 1;
                 let scopes = std::mem::take(&mut self.scopes);
-                let text = std::mem::replace(&mut self.text, "");
+                let text = std::mem::take(&mut self.text);
                 let relation = self.query(&query);
                 (self.text, self.scopes) = (text, scopes);
                 self.depth -= 1;

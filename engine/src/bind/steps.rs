@@ -200,6 +200,26 @@ impl Binder<'_> {
         Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: kept, is_ordered: false }))
     }
 
+    /// `UNION`, `INTERSECT` and `EXCEPT` with other queries.
+    fn combined(&mut self, rows: RowRelation, operator: &PipeOperator) -> Result<Relation, Error> {
+        let (op, set_quantifier, queries) = match operator {
+            PipeOperator::Union { set_quantifier, queries } => (SetOperator::Union, set_quantifier, queries),
+            PipeOperator::Intersect { set_quantifier, queries } => (SetOperator::Intersect, set_quantifier, queries),
+            PipeOperator::Except { set_quantifier, queries } => (SetOperator::Except, set_quantifier, queries),
+            other => return Err(Error::Internal(format!("{other} combines no queries"))),
+        };
+        let mut body = SetExpr::Query(Box::new(rows.query));
+        for query in queries {
+            let right = self.query(query)?;
+            let right = Box::new(SetExpr::Query(Box::new(self.rows(right)?.query)));
+            body = SetExpr::SetOperation { op, set_quantifier: *set_quantifier, left: Box::new(body), right };
+        }
+        let template = build::select(Vec::new(), build::table("none", &Ident::new("none")))?;
+        let mut query = build::query(template)?;
+        query.body = Box::new(body);
+        Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: Vec::new(), is_ordered: false }))
+    }
+
     fn pipe_rows(&mut self, mut rows: RowRelation, operator: &PipeOperator) -> Result<Relation, Error> {
         let alias = rows.alias.clone();
         let mut dimensions = rows.dimensions.clone();
@@ -244,23 +264,8 @@ impl Binder<'_> {
                     vec![TableWithJoins { relation: joined.from.remove(0).relation, joins: vec![join.clone()] }];
                 return self.select(joined, None);
             }
-            PipeOperator::Union { set_quantifier, queries }
-            | PipeOperator::Intersect { set_quantifier, queries }
-            | PipeOperator::Except { set_quantifier, queries } => {
-                let op = match operator {
-                    PipeOperator::Union { .. } => SetOperator::Union,
-                    PipeOperator::Intersect { .. } => SetOperator::Intersect,
-                    _ => SetOperator::Except,
-                };
-                let mut body = SetExpr::Query(Box::new(rows.query));
-                for query in queries {
-                    let right = self.query(query)?;
-                    let right = Box::new(SetExpr::Query(Box::new(self.rows(right)?.query)));
-                    body = SetExpr::SetOperation { op, set_quantifier: *set_quantifier, left: Box::new(body), right };
-                }
-                let mut query = build::query(select)?;
-                query.body = Box::new(body);
-                return Ok(Relation::Rows(RowRelation { query, alias, dimensions: Vec::new(), is_ordered: false }));
+            PipeOperator::Union { .. } | PipeOperator::Intersect { .. } | PipeOperator::Except { .. } => {
+                return self.combined(rows, operator);
             }
             PipeOperator::Drop { columns } => {
                 let names: Vec<String> = columns.iter().map(|ident| build::quoted(&ident.value).to_string()).collect();

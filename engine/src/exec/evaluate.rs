@@ -82,7 +82,7 @@ impl CellExpressions {
     }
 
     /// How many expressions there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.prepared.len()
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Blocks travel between operators as Arrow rows (see [`block`]), so that DataFusion's own operators carry them.
 
+mod array_reader;
 mod assemble;
 pub mod block;
 mod evaluate;

@@ -1,16 +1,12 @@
 //! Chunks → blocks: fetches encoded chunks and decodes them block by block.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{
@@ -23,18 +19,13 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::assemble::{external, indexes, read_box};
+use super::array_reader::ArrayReader;
 use super::block::{Block, block_schema};
 use super::leaf::{Descriptor, descriptors, leaf};
 use super::work::WorkGrid;
-use crate::array::{Positions, Region};
-use crate::kernel::gather;
+use crate::array::Region;
 use crate::progress::Progress;
 use crate::scan::CellTable;
-use crate::source::{ArraySource, Chunk, SourceError};
-
-/// Encoded bytes that may be fetched ahead of the block being decoded, a partition.
-const LOOK_AHEAD_BYTES: usize = 16 << 20;
 
 /// Reads blocks: one partition of the leaf gives the blocks of its runs, in order.
 #[derive(Debug)]
@@ -212,12 +203,13 @@ struct BlockReader {
     last: Option<Region>,
 }
 
+/// What a partition's reading has done.
 #[derive(Clone)]
-struct ReadMetrics {
-    baseline: BaselineMetrics,
-    chunks: Count,
-    encoded: Count,
-    decoded: Count,
+pub struct ReadMetrics {
+    pub(super) baseline: BaselineMetrics,
+    pub(super) chunks: Count,
+    pub(super) encoded: Count,
+    pub(super) decoded: Count,
     blocks: Count,
 }
 
@@ -325,135 +317,4 @@ fn empty_before(region: &Region, axis: usize) -> Region {
     let mut empty = region.clone();
     empty.shape[axis] = 0;
     empty
-}
-
-/// One array: the chunks it holds at the moment, and its place on the table's axes.
-struct ArrayReader {
-    source: Arc<dyn ArraySource>,
-    /// The table's axis of each dimension, and the positions read along it.
-    axes: Vec<(usize, Positions)>,
-    held: HashMap<Vec<u64>, Held>,
-    reservation: MemoryReservation,
-    encoded_size_max: usize,
-}
-
-enum Held {
-    Pending(SpawnedTask<Result<Arc<dyn Chunk>, SourceError>>),
-    Ready(Arc<dyn Chunk>),
-}
-
-impl ArrayReader {
-    fn new(table: &CellTable, column: usize, context: &TaskContext) -> Self {
-        let column = &table.columns()[column];
-        let axes = column.axes.iter().map(|&axis| (axis, table.axes()[axis].positions.clone())).collect();
-        let source = match table.variable(column) {
-            Some(variable) => Arc::clone(&variable.array),
-            None => unreachable!("only columns of variables are read"),
-        };
-        let consumer = MemoryConsumer::new(format!("chunks of {}", column.field.name()));
-        let reservation = consumer.register(context.memory_pool());
-        Self { source, axes, held: HashMap::new(), reservation, encoded_size_max: 0 }
-    }
-
-    /// The cells of a box of the table's selected positions, over the array's own axes.
-    async fn read(&mut self, region: &Region, metrics: &ReadMetrics, progress: Option<&Progress>) -> Result<ArrayRef> {
-        let bounding = self.bounding(region);
-        let index_box = self.source.grid().chunks_of(&bounding);
-        let wanted: Vec<Vec<u64>> = indexes(&index_box).collect();
-        self.held.retain(|index, held| matches!(held, Held::Pending(_)) || wanted.contains(index));
-        self.request(&wanted);
-        let mut chunks = Vec::with_capacity(wanted.len());
-        for index in &wanted {
-            chunks.push(self.chunk(index, metrics, progress).await?);
-        }
-        self.reserve()?;
-        let timer = metrics.baseline.elapsed_compute().timer();
-        let values = read_box(self.source.grid(), &bounding, &chunks)?;
-        let values = self.select(values, region, &bounding)?;
-        timer.done();
-        let bytes = values.get_array_memory_size();
-        metrics.decoded.add(bytes);
-        if let Some(progress) = progress {
-            progress.add_decoded(values.len() as u64, bytes as u64);
-        }
-        Ok(values)
-    }
-
-    /// The source positions from the first to the last selected one.
-    fn bounding(&self, region: &Region) -> Region {
-        let mut bounding = Region::new(Vec::new(), Vec::new());
-        for (axis, positions) in &self.axes {
-            let first = positions.source(region.start[*axis]);
-            let last = positions.source(region.end(*axis) - 1);
-            bounding.start.push(first);
-            bounding.shape.push(last - first + 1);
-        }
-        bounding
-    }
-
-    fn select(&self, values: ArrayRef, region: &Region, bounding: &Region) -> Result<ArrayRef> {
-        if self.axes.iter().all(|(_, positions)| positions.is_contiguous()) {
-            return Ok(values);
-        }
-        let chosen: Vec<Option<Vec<usize>>> = self
-            .axes
-            .iter()
-            .enumerate()
-            .map(|(dimension, (axis, positions))| {
-                let selected = region.start[*axis]..region.end(*axis);
-                let offset = |position: u64| (positions.source(position) - bounding.start[dimension]) as usize;
-                (!positions.is_contiguous()).then(|| selected.map(offset).collect())
-            })
-            .collect();
-        let shape: Vec<usize> = bounding.shape.iter().map(|&length| length as usize).collect();
-        gather::select(&values, &shape, &chosen).map_err(|error| DataFusionError::External(Box::new(error)))
-    }
-
-    /// Begins to fetch the chunks that are not there yet, all at once.
-    fn request(&mut self, wanted: &[Vec<u64>]) {
-        for index in wanted {
-            if !self.held.contains_key(index) {
-                let (source, index_of_task) = (Arc::clone(&self.source), index.clone());
-                let task = SpawnedTask::spawn(async move { source.fetch(&index_of_task).await });
-                self.held.insert(index.clone(), Held::Pending(task));
-            }
-        }
-    }
-
-    async fn chunk(
-        &mut self,
-        index: &[u64],
-        metrics: &ReadMetrics,
-        progress: Option<&Progress>,
-    ) -> Result<Arc<dyn Chunk>> {
-        match self.held.remove(index) {
-            Some(Held::Ready(chunk)) => {
-                self.held.insert(index.to_vec(), Held::Ready(Arc::clone(&chunk)));
-                Ok(chunk)
-            }
-            Some(Held::Pending(task)) => {
-                let fetched = task.join().await.map_err(|error| DataFusionError::Execution(error.to_string()))?;
-                let chunk = fetched.map_err(external)?;
-                let bytes = chunk.encoded_size();
-                self.encoded_size_max = self.encoded_size_max.max(bytes);
-                metrics.chunks.add(1);
-                metrics.encoded.add(bytes);
-                if let Some(progress) = progress {
-                    progress.add_read(bytes as u64);
-                }
-                self.held.insert(index.to_vec(), Held::Ready(Arc::clone(&chunk)));
-                Ok(chunk)
-            }
-            None => datafusion::common::internal_err!("chunk {index:?} was never asked for"),
-        }
-    }
-
-    /// Takes what the held chunks need from the memory pool.
-    fn reserve(&mut self) -> Result<()> {
-        let held = self.held.values().map(|held| match held {
-            Held::Ready(chunk) => chunk.memory_size(),
-            Held::Pending(_) => self.encoded_size_max.min(LOOK_AHEAD_BYTES),
-        });
-        self.reservation.try_resize(held.sum())
-    }
 }

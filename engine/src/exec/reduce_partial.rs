@@ -119,7 +119,7 @@ impl Reduction {
 
     fn update(&self, accumulators: &mut [Box<dyn Accumulator>], block: &Block, groups: &Region) -> Result<()> {
         let layout = self.spec.layout(&block.region, groups);
-        let mut evaluated: Vec<Option<CellValues>> = vec![None; self.expressions.len()];
+        let mut evaluated: Vec<Option<CellValues>> = vec![None; self.expressions.count()];
         let mask = self.mask.map(|mask| self.expressions.matching(mask, block)).transpose()?;
         for (prepared, accumulator) in self.accumulators.iter().zip(accumulators) {
             for &argument in &prepared.arguments {

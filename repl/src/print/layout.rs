@@ -98,7 +98,7 @@ impl<'a> Lines<'a> {
 
     fn render(&self, out: &mut String) {
         self.rule("┌", "┬", "┐", out);
-        self.row(|column| (Cow::from(clean(&self.grid.columns[column].name)), Weight::Strong), ELISION, out);
+        self.row(|column| (clean(&self.grid.columns[column].name), Weight::Strong), ELISION, out);
         if self.grid.columns.iter().any(|column| column.units.is_some()) {
             let units =
                 |column: usize| (clean(self.grid.columns[column].units.as_deref().unwrap_or_default()), Weight::Faint);
@@ -167,7 +167,7 @@ fn natural_width(grid: &Grid, column: usize) -> usize {
 }
 
 /// Narrows columns, then drops them, until the table is no wider than `available`; answers how many are kept.
-fn fit(widths: &mut Vec<usize>, available: usize) -> usize {
+fn fit(widths: &mut [usize], available: usize) -> usize {
     let total = |widths: &[usize]| widths.iter().map(|width| width + 3).sum::<usize>() + 1;
     while total(widths) > available {
         let surplus = total(widths) - available;

@@ -130,7 +130,7 @@ fn kept_values_are_told_as_memory() {
 
 #[test]
 fn long_runs_of_a_slice_are_unpacked_piece_by_piece() {
-    let there = |k: usize| k % 3 != 0 && k % 64 != 5;
+    let there = |k: usize| !k.is_multiple_of(3) && k % 64 != 5;
     let all: ArrayRef = Arc::new(Float32Array::from_iter((0..30_011).map(|k| there(k).then_some(k as f32))));
     let mask = BooleanArray::from_iter((0..30_020).map(|k| Some(k % 7 != 0)));
     let (values, mask) = (all.slice(11, 30_000), mask.slice(13, 30_000));

@@ -102,7 +102,7 @@ fn s3(bucket: &str, key: &str, options: &Options, environment: &Environment) -> 
             name,
             AmazonS3ConfigKey::AccessKeyId | AmazonS3ConfigKey::SecretAccessKey | AmazonS3ConfigKey::Token
         );
-        if !(credential && own) && !matches!(name, AmazonS3ConfigKey::Bucket) {
+        if !(matches!(name, AmazonS3ConfigKey::Bucket) || credential && own) {
             builder = builder.with_config(name, value);
         }
     }
@@ -255,7 +255,7 @@ fn gcs(bucket: &str, key: &str, options: &Options, environment: &Environment) ->
                 | GoogleConfigKey::ServiceAccountKey
                 | GoogleConfigKey::ApplicationCredentials
         );
-        if !(credential && own) && !matches!(name, GoogleConfigKey::Bucket) {
+        if !(matches!(name, GoogleConfigKey::Bucket) || credential && own) {
             signed |= credential;
             builder = builder.with_config(name, value);
         }

@@ -1,3 +1,4 @@
+//! Addresses, options and keys of stores.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bytes::Bytes;
