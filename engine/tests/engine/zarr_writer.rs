@@ -407,7 +407,8 @@ async fn cells_are_written_once_and_inside_the_array() {
 #[tokio::test]
 async fn a_schema_that_makes_no_sense_is_refused_before_anything_is_touched() {
     let directory = tempfile::tempdir().unwrap();
-    let changes: [(&str, fn(&mut StoreSchema)); 8] = [
+    type Change = (&'static str, fn(&mut StoreSchema));
+    let changes: [Change; 8] = [
         ("is there twice", |s| s.variables.push(s.variables[0].clone())),
         ("dimension `z` is not one of the store", |s| s.variables[1].dimensions = vec!["z".to_string()]),
         ("expected a chunk shape", |s| s.variables[1].chunk_shape = vec![0]),
