@@ -11,3 +11,5 @@ mod store_servers;
 mod zarr;
 #[path = "engine/zarr_writer.rs"]
 mod zarr_writer;
+#[path = "engine/zarr_writer_schema.rs"]
+mod zarr_writer_schema;

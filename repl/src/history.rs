@@ -28,11 +28,14 @@ mod tests {
             let variable = |name: &str| variables.iter().find(|known| known.0 == name).map(|known| known.1.into());
             assert_eq!(path_from(variable), expected.map(PathBuf::from));
         };
-        check(&[("HOME", "/home/ada")], Some("/home/ada/.local/state/quarray/history"));
-        check(&[("HOME", "/home/ada"), ("XDG_STATE_HOME", "/state")], Some("/state/quarray/history"));
-        check(&[("HOME", "/home/ada"), ("XDG_STATE_HOME", "relative")], Some("/home/ada/.local/state/quarray/history"));
-        check(&[("QUARRAY_HISTORY", "here"), ("HOME", "/home/ada")], Some("here"));
-        check(&[("QUARRAY_HISTORY", ""), ("HOME", "/home/ada")], None);
+        check(&[("HOME", "/users/ada")], Some("/users/ada/.local/state/quarray/history"));
+        check(&[("HOME", "/users/ada"), ("XDG_STATE_HOME", "/state")], Some("/state/quarray/history"));
+        check(
+            &[("HOME", "/users/ada"), ("XDG_STATE_HOME", "relative")],
+            Some("/users/ada/.local/state/quarray/history"),
+        );
+        check(&[("QUARRAY_HISTORY", "here"), ("HOME", "/users/ada")], Some("here"));
+        check(&[("QUARRAY_HISTORY", ""), ("HOME", "/users/ada")], None);
         check(&[], None);
     }
 }

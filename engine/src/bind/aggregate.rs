@@ -209,13 +209,16 @@ impl Rewrite<'_, '_> {
         let [value] = arguments else {
             return Err(self.binder.error_at(function.span(), format!("{name} takes one variable")));
         };
-        let [dimension] = self.over.reduced.as_slice() else {
-            let found = self.over.reduced.join(", ");
+        // A dimension of one chosen label is none of the result's, and nothing is looked for along it.
+        let is_long = |name: &&String| self.over.span.iter().any(|axis| axis.name == **name && !axis.scalar);
+        let reduced: Vec<&String> = self.over.reduced.iter().filter(is_long).collect();
+        let [dimension] = reduced.as_slice() else {
+            let found = reduced.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
             let message = format!("{name} works along one dimension, found [{found}]");
             return Err(self.binder.error_at(function.span(), message));
         };
         let position = build::column(&position_column(dimension));
-        let label = if name.starts_with("idx") { build::column(dimension) } else { position.clone() };
+        let label = if name.starts_with("idx") { build::column(dimension.as_str()) } else { position.clone() };
         let target = if name.ends_with("min") { "arg_min" } else { "arg_max" };
         self.replaced(function, target, &[label, value.clone(), position])
     }

@@ -201,6 +201,10 @@ impl ReduceSpec {
 
     /// Groups in all.
     pub fn groups(&self) -> Result<usize> {
+        // Without a cell there is no group, but the one of everything.
+        if !self.keys.is_empty() && self.table.shape().contains(&0) {
+            return Ok(0);
+        }
         cells_of(&Region::whole(&self.group_shape()))
     }
 

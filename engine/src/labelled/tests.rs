@@ -1,3 +1,4 @@
+//! Labelled arrays from rows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;

@@ -1,3 +1,4 @@
+//! What is drawn of which results.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;

@@ -158,7 +158,7 @@ fn dimension() -> impl Strategy<Value = DimensionDraw> {
 
 fn selector() -> impl Strategy<Value = SelectorDraw> {
     prop_oneof![
-        (0usize..7, 0usize..8, 1usize..4).prop_map(|(start, length, step)| SelectorDraw::Positions {
+        (0usize..7, 1usize..8, 1usize..4).prop_map(|(start, length, step)| SelectorDraw::Positions {
             start,
             length,
             step

@@ -1,3 +1,4 @@
+//! Rows into stores, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
@@ -92,7 +93,7 @@ async fn a_store_is_replaced_only_when_asked() {
     write(vec![some_rows(true)], &directory, &[], &[]).await.unwrap();
     let other = || test_rows(&["x"], &[("x", ints(&[1])), ("w", floats(&[Some(1.0)]))]);
     let found = write(vec![other()], &directory, &[], &[]).await.unwrap_err();
-    assert!(found.ends_with("there is a Zarr store already, and it is not to be replaced"), "{found}");
+    assert!(found.ends_with("there is a Zarr store already: WITH (overwrite = true) replaces it"), "{found}");
     assert!(read(&directory).await.variable("v").is_some());
     write(vec![other()], &directory, &[], &[("overwrite", "true")]).await.unwrap();
     let dataset = read(&directory).await;

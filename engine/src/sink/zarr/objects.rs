@@ -42,7 +42,7 @@ impl Objects {
             |message: &str| Err(SourceError::AlreadyExists { uri: target.uri.clone(), message: message.to_string() });
         if is_store {
             if !replace {
-                return exists("there is a Zarr store already, and it is not to be replaced");
+                return exists("there is a Zarr store already: WITH (overwrite = true) replaces it");
             }
             let name = target.root.filename().unwrap_or("store").to_string();
             let mut parts: Vec<String> = target.root.parts().map(|part| part.as_ref().to_string()).collect();

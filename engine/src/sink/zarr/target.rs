@@ -126,7 +126,7 @@ async fn begin_directory(store: &Store, path: &Path, replace: bool) -> Result<St
     let begun = tokio::task::spawn_blocking(begin).await.map_err(std::io::Error::other).and_then(|begun| begun);
     match begun.map_err(|e: std::io::Error| store.file_error("", &e))? {
         (_, Some(staging)) => Ok(staging),
-        (Found::Store, _) => Err(occupied(store, "there is a Zarr store already, and it is not to be replaced")),
+        (Found::Store, _) => Err(occupied(store, "there is a Zarr store already: WITH (overwrite = true) replaces it")),
         _ => Err(occupied(store, "there is something already that is not a Zarr store: expected an unused name")),
     }
 }

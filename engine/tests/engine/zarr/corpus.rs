@@ -35,7 +35,7 @@ async fn hash_of(variable: &Variable, dtype: &str) -> Result<String, String> {
     }
     let cells = cells(variable, texts).await.map_err(|e| e.to_string())?;
     let fixed = dtype.trim_start_matches(['<', '>', '|']);
-    if let Some(width) = fixed.strip_prefix('U').map(|width| width.parse::<usize>().unwrap()) {
+    if let Some(width) = fixed.strip_prefix('U').and_then(|width| width.parse::<usize>().ok()) {
         let mut bytes = Vec::new();
         for text in &cells {
             let words = text.chars().map(u32::from).chain(std::iter::repeat(0)).take(width);
@@ -43,7 +43,7 @@ async fn hash_of(variable: &Variable, dtype: &str) -> Result<String, String> {
         }
         return Ok(hash(&bytes));
     }
-    if let Some(width) = fixed.strip_prefix('S').map(|width| width.parse::<usize>().unwrap()) {
+    if let Some(width) = fixed.strip_prefix('S').and_then(|width| width.parse::<usize>().ok()) {
         let padded = |text: &String| text.bytes().chain(std::iter::repeat(0)).take(width).collect::<Vec<u8>>();
         return Ok(hash(&cells.iter().flat_map(padded).collect::<Vec<u8>>()));
     }
