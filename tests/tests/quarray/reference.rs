@@ -150,7 +150,7 @@ fn positions(scenario: &Scenario, dimension: usize) -> Vec<usize> {
     match draw.selector {
         None => (0..length).collect(),
         Some(SelectorDraw::Positions { start, length: cells, step }) => {
-            let start = start.min(length);
+            let start = start % length;
             (start..(start + cells).min(length)).step_by(step).collect()
         }
         Some(SelectorDraw::LabelRange { first, second }) => {
@@ -174,7 +174,7 @@ fn brackets(scenario: &Scenario) -> String {
         let label = |position: usize| literal(draw.labels, position % draw.length);
         parts.extend(draw.selector.map(|selector| match selector {
             SelectorDraw::Positions { start, length, step } => {
-                let start = start.min(draw.length);
+                let start = start % draw.length;
                 let step = if step == 1 { String::new() } else { format!(":{step}") };
                 format!("{name}[{start}:{}{step}]", (start + length).min(draw.length))
             }
