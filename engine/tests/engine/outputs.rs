@@ -5,13 +5,13 @@ use quarray_engine::provider::dataset_tables;
 use quarray_engine::{Labelled, Outcome, Session};
 
 #[path = "../../examples/mean_space.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "its `main` is the program's, and is not called here")]
 mod mean_space;
 #[path = "../../examples/plain_datafusion.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "its `main` is the program's, and is not called here")]
 mod plain_datafusion;
 #[path = "../../examples/stream_batches.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "its `main` is the program's, and is not called here")]
 mod stream_batches;
 
 const STORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/rnz-bcsd.zarr");
