@@ -1,5 +1,61 @@
-//! Programs that measure Quarray beside its peers. The checker of the ten queries is `benches/check.py`.
+//! Programs that measure Quarray beside its peers.
 
-fn main() {
-    println!("run `python benches/check.py --help`");
+mod compare;
+mod error;
+mod process;
+mod setting;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Quarray beside its peers.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs array queries alternately by Quarray, Dask, the best other peers and the physical limit; prints a table.
+    Compare(Comparison),
+}
+
+/// What is compared.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Comparison {
+    /// The queries (files of `benches/queries`); all of them by default.
+    pub queries: Vec<String>,
+    /// Years of daily data: 5 are 1.2 GB a variable, decoded; 41 are the real size.
+    #[arg(long, default_value_t = 5)]
+    pub years: usize,
+    /// How often each query is run by each program.
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// Where the data and the peers are, and are put when they are not there.
+    #[arg(long, env = "QUARRAY_BENCH_DATA")]
+    pub data: Option<PathBuf>,
+    /// Quarray alone, without its peers.
+    #[arg(long)]
+    pub alone: bool,
+    /// Whether every value is compared with xarray's, in double precision.
+    #[arg(long)]
+    pub check: bool,
+}
+
+fn main() -> ExitCode {
+    let Arguments { command: Command::Compare(comparison) } = Arguments::parse();
+    match compare::compare(&comparison) {
+        Ok(table) => {
+            println!("{table}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

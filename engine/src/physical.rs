@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -12,10 +11,10 @@ use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
-use crate::exec::{BlockColumn, Grouping, ReduceSpec, read_with_windows, reduce_plan};
-use crate::logical::{GridReduce, GridWindowKind};
+use crate::exec::{BlockPlan, PivotExec, plan_reduce};
+use crate::logical::{GridCells, GridReduce, GridWindow, GridWindowKind, neighbours};
 use crate::optimize::optimize;
-use crate::scan::{CellTable, ColumnKind};
+use crate::scan::{CellTable, variables_in};
 use crate::state::GridSettings;
 
 /// DataFusion's planner after our own rules, with our own nodes.
@@ -45,52 +44,42 @@ impl ExtensionPlanner for GridPlanner {
         state: &dyn Session,
         _context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        match node.as_any().downcast_ref::<GridReduce>() {
-            Some(reduce) => plan_reduce(reduce, state).await.map(Some),
+        if let Some(reduce) = node.as_any().downcast_ref::<GridReduce>() {
+            load_key_variables(&reduce.table, reduce.keys.iter().chain(group_keys(&reduce.windows))).await?;
+            return plan_reduce(reduce, state.config().target_partitions()).map(Some);
+        }
+        match node.as_any().downcast_ref::<GridCells>() {
+            Some(cells) => plan_cells(cells, state).await.map(Some),
             None => Ok(None),
         }
     }
 }
 
-async fn plan_reduce(reduce: &GridReduce, state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-    let table = &reduce.table;
-    let threads = state.config().target_partitions();
-    let mut expressions: Vec<&Expr> = reduce.mask.iter().collect();
-    let mut keys: Vec<&Expr> = reduce.keys.iter().collect();
-    expressions
-        .extend(reduce.aggregates.iter().flat_map(|aggregate| aggregate.arguments.iter().chain(&aggregate.filter)));
-    for window in &reduce.windows {
-        match &window.kind {
-            GridWindowKind::Grouped { keys: grouped, aggregate } => {
-                keys.extend(grouped);
-                expressions.extend(aggregate.arguments.iter().chain(&aggregate.filter));
-            }
-            GridWindowKind::Moving { argument, .. } => expressions.push(argument),
+async fn plan_cells(cells: &GridCells, state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+    let table = &cells.table;
+    load_key_variables(table, group_keys(&cells.windows)).await?;
+    let is_variable = |column: &usize| table.columns()[*column].kind.axis().is_none();
+    let mut columns: Vec<usize> = cells.columns.iter().copied().filter(is_variable).collect();
+    for column in variables_in(table, neighbours(&cells.windows))? {
+        if !columns.contains(&column) {
+            columns.push(column);
         }
     }
-    load_key_variables(table, &keys).await?;
-    let columns = variables_in(table, &expressions)?;
-    let (input, work, columns) = read_with_windows(table, columns, &reduce.windows, threads)?;
-    let spec = reduce_spec(reduce, columns)?;
-    reduce_plan(spec, input, work, threads)
+    let plan = BlockPlan::new(table, columns, &cells.windows, state.config().target_partitions())?;
+    let windows = cells.windows.iter().map(|window| window.name.as_str());
+    Ok(Arc::new(PivotExec::with_windows(&plan, Arc::clone(table), &cells.columns, windows)?))
 }
 
-fn reduce_spec(reduce: &GridReduce, columns: Vec<BlockColumn>) -> Result<ReduceSpec> {
-    let grouping = Grouping::new(&reduce.table, &reduce.keys)?;
-    Ok(ReduceSpec {
-        table: Arc::clone(&reduce.table),
-        columns,
-        axes: grouping.axes,
-        keys: grouping.keys,
-        aggregates: reduce.aggregates.clone(),
-        mask: reduce.mask.clone(),
-        schema: Arc::clone(reduce.schema.inner()),
-        orders: grouping.orders,
+/// The group keys of grouped windows.
+fn group_keys(windows: &[GridWindow]) -> impl Iterator<Item = &Expr> {
+    windows.iter().flat_map(|window| match &window.kind {
+        GridWindowKind::Grouped { keys, .. } => keys.as_slice(),
+        GridWindowKind::Moving { .. } => &[],
     })
 }
 
 /// Reads the variables of one dimension that group keys are made of.
-async fn load_key_variables(table: &CellTable, keys: &[&Expr]) -> Result<()> {
+async fn load_key_variables(table: &CellTable, keys: impl Iterator<Item = &Expr>) -> Result<()> {
     for column in variables_in(table, keys)? {
         if let Some(variable) = table.variable(&table.columns()[column]) {
             let loaded = table.source().load(variable).await;
@@ -101,24 +90,4 @@ async fn load_key_variables(table: &CellTable, keys: &[&Expr]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The columns of a table that hold cells and that expressions name.
-fn variables_in(table: &CellTable, expressions: &[&Expr]) -> Result<Vec<usize>> {
-    let mut found = Vec::new();
-    for expression in expressions {
-        expression.apply(|node| {
-            if let Expr::Column(column) = node {
-                let place = table.columns().iter().position(|known| known.field.name() == &column.name);
-                if let Some(place) = place
-                    && matches!(table.columns()[place].kind, ColumnKind::Variable(_))
-                    && !found.contains(&place)
-                {
-                    found.push(place);
-                }
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-    }
-    Ok(found)
 }

@@ -10,12 +10,12 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::context::ExecutionProps;
-use datafusion::logical_expr::{Cast, Expr};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, Operator};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::block::Block;
 use super::pivot::kernel;
-use crate::kernel::gather;
+use crate::kernel::{gather, makes_nan};
 use crate::scan::{CellTable, axis_of, evaluate_on_axis, nan_to_null, unqualified};
 
 /// A column of blocks: a variable, or what an operator added to it.
@@ -56,8 +56,18 @@ enum Prepared {
     Column(usize),
     /// Values along one axis.
     Along(usize),
-    /// Anything else, and the columns of the flat schema that it uses.
-    Computed(Arc<dyn PhysicalExpr>, Vec<usize>),
+    /// Anything else.
+    Computed(Computed),
+}
+
+/// An expression of several columns.
+#[derive(Debug)]
+struct Computed {
+    physical: Arc<dyn PhysicalExpr>,
+    /// The columns of the flat schema that it uses.
+    used: Vec<usize>,
+    /// Whether it can take missing cells as the NaNs that they are, see [`carries_nan`].
+    carries_nan: bool,
 }
 
 impl CellExpressions {
@@ -76,7 +86,7 @@ impl CellExpressions {
         let flat = DFSchema::try_from(Arc::clone(&schema))?;
         let prepared = hoisted
             .iter()
-            .map(|expression| Prepared::new(expression, &schema, &flat, columns.len()))
+            .map(|expression| Prepared::new(expression, &schema, &flat, &columns))
             .collect::<Result<Vec<_>>>()?;
         Ok(Self { rank: table.axes().len(), columns, along, schema, prepared })
     }
@@ -91,7 +101,7 @@ impl CellExpressions {
         match &self.prepared[expression] {
             Prepared::Column(column) => Ok(self.columns[*column].data_type.clone()),
             Prepared::Along(k) => Ok(self.along[*k].1.data_type().clone()),
-            Prepared::Computed(physical, _) => physical.data_type(&self.schema),
+            Prepared::Computed(computed) => computed.physical.data_type(&self.schema),
         }
     }
 
@@ -103,8 +113,17 @@ impl CellExpressions {
                 Ok(CellValues { values, nan_is_missing: self.columns[*column].nan_is_missing })
             }
             Prepared::Along(k) => Ok(CellValues { values: self.spread_along(*k, block)?, nan_is_missing: false }),
-            Prepared::Computed(physical, used) => {
-                let values = self.compute(physical, used, block)?;
+            Prepared::Computed(computed) => {
+                if computed.carries_nan {
+                    let inputs = self.inputs(&computed.used, block, false)?;
+                    let values = computed.physical.evaluate(&inputs)?.into_array(inputs.num_rows())?;
+                    let floats: Vec<_> = computed.used.iter().map(|&column| inputs.column(column)).collect();
+                    if !makes_nan(&values, &floats) {
+                        return Ok(CellValues { values, nan_is_missing: true });
+                    }
+                }
+                let inputs = self.inputs(&computed.used, block, true)?;
+                let values = computed.physical.evaluate(&inputs)?.into_array(inputs.num_rows())?;
                 Ok(CellValues { values, nan_is_missing: false })
             }
         }
@@ -116,7 +135,8 @@ impl CellExpressions {
         Ok(as_boolean_array(&found.values)?.clone())
     }
 
-    fn compute(&self, physical: &Arc<dyn PhysicalExpr>, used: &[usize], block: &Block) -> Result<ArrayRef> {
+    /// The columns that an expression uses as a flat batch; missing cells are nulls, or are left as they are.
+    fn inputs(&self, used: &[usize], block: &Block, as_nulls: bool) -> Result<RecordBatch> {
         let cells: usize = block.shape().iter().product();
         let mut fields = Vec::with_capacity(self.schema.fields().len());
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(fields.capacity());
@@ -125,7 +145,7 @@ impl CellExpressions {
                 _ if !used.contains(&index) => arrow::array::new_null_array(&DataType::Null, cells),
                 None => {
                     let column = &self.columns[index];
-                    let values = match column.nan_is_missing {
+                    let values = match column.nan_is_missing && as_nulls {
                         true => nan_to_null(&block.values[index]),
                         false => Arc::clone(&block.values[index]),
                     };
@@ -137,8 +157,7 @@ impl CellExpressions {
             arrays.push(values);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(cells));
-        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?;
-        physical.evaluate(&batch)?.into_array(cells)
+        Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
     }
 
     /// The values of a column, repeated along the axes it lacks.
@@ -158,10 +177,10 @@ impl CellExpressions {
 }
 
 impl Prepared {
-    fn new(expression: &Expr, schema: &SchemaRef, flat: &DFSchema, columns: usize) -> Result<Self> {
+    fn new(expression: &Expr, schema: &SchemaRef, flat: &DFSchema, columns: &[BlockColumn]) -> Result<Self> {
         if let Expr::Column(column) = expression {
             let index = schema.index_of(&column.name)?;
-            return Ok(match index.checked_sub(columns) {
+            return Ok(match index.checked_sub(columns.len()) {
                 None => Self::Column(index),
                 Some(k) => Self::Along(k),
             });
@@ -174,7 +193,25 @@ impl Prepared {
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
-        Ok(Self::Computed(physical, used))
+        let carries_nan = carries_nan(expression, columns);
+        Ok(Self::Computed(Computed { physical, used, carries_nan }))
+    }
+}
+
+/// Whether an expression is arithmetic of floats whose missing cells are NaNs: its result is then a NaN wherever one of
+/// them is missing, and hardly ever anywhere else.
+fn carries_nan(expression: &Expr, columns: &[BlockColumn]) -> bool {
+    match expression {
+        Expr::Column(name) => columns.iter().any(|column| column.name == name.name && column.nan_is_missing),
+        Expr::Literal(value, _) => !value.is_null() && value.data_type().is_numeric(),
+        Expr::Negative(inner) => carries_nan(inner, columns),
+        Expr::Cast(cast) => cast.field.data_type().is_floating() && carries_nan(&cast.expr, columns),
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide)
+                && carries_nan(left, columns)
+                && carries_nan(right, columns)
+        }
+        _ => false,
     }
 }
 

@@ -7,18 +7,21 @@ mod assemble;
 pub mod block;
 mod evaluate;
 mod leaf;
+mod operator;
+mod passes;
 mod pivot;
 mod read;
 mod reduce;
 mod reduce_final;
 mod reduce_partial;
 mod reduce_spec;
+mod window_grouped;
+mod window_moving;
 mod windowed;
 mod work;
 
 use std::sync::Arc;
 
-use datafusion::catalog::Session;
 use datafusion::error::Result;
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -28,18 +31,14 @@ pub use evaluate::{BlockColumn, CellExpressions};
 pub use pivot::PivotExec;
 pub use pivot::kernel as kernel_error;
 pub use read::BlockReadExec;
-pub use reduce::reduce_plan;
+pub use reduce::plan_reduce;
 pub use reduce_spec::{AggregateSpec, GroupAxis, Grouping, ReduceSpec};
-pub use windowed::{block_columns, read_with_windows};
+pub use windowed::BlockPlan;
 pub use work::WorkGrid;
 
 /// The plan that gives the cells of a table as rows: descriptors → blocks → rows.
-pub fn rows_of_cells(
-    table: Arc<CellTable>,
-    columns: Vec<usize>,
-    _state: &dyn Session,
-) -> Result<Arc<dyn ExecutionPlan>> {
+pub fn rows_of_cells(table: Arc<CellTable>, columns: &[usize]) -> Result<Arc<dyn ExecutionPlan>> {
     let variables = columns.iter().copied().filter(|&column| table.columns()[column].kind.axis().is_none()).collect();
-    let blocks = BlockReadExec::plan(Arc::clone(&table), variables)?;
-    Ok(Arc::new(PivotExec::new(blocks, table, columns)?))
+    let blocks = BlockPlan::new(&table, variables, &[], 1)?;
+    Ok(Arc::new(PivotExec::with_windows(&blocks, table, columns, [])?))
 }

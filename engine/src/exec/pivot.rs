@@ -7,19 +7,20 @@ use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalSortExpr};
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::block::Block;
-use super::read::BlockReadExec;
+use super::evaluate::BlockColumn;
+use super::operator::operator_methods;
+use super::windowed::BlockPlan;
 use crate::kernel::gather;
 use crate::scan::{CellTable, ColumnKind, Order, nan_to_null};
 
@@ -43,37 +44,55 @@ enum PivotColumn {
 }
 
 impl PivotExec {
-    /// The rows of `columns` of a table from the blocks of its variables.
-    pub fn new(input: Arc<BlockReadExec>, table: Arc<CellTable>, columns: Vec<usize>) -> Result<Self> {
-        let fields: Vec<Arc<Field>> =
-            columns.iter().map(|&column| Arc::clone(&table.columns()[column].field)).collect();
+    /// The rows of `columns` of a table, and of the windows of these names, from the blocks that hold them.
+    pub fn with_windows<'a>(
+        plan: &BlockPlan,
+        table: Arc<CellTable>,
+        columns: &[usize],
+        windows: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self> {
+        let list = |name: &str| plan.columns.iter().position(|column| column.name == name);
+        let mut fields: Vec<Arc<Field>> = Vec::new();
+        let mut pivoted = Vec::new();
+        for &number in columns {
+            let column = &table.columns()[number];
+            fields.push(Arc::clone(&column.field));
+            pivoted.push(match column.kind {
+                ColumnKind::Label(axis) => PivotColumn::Along { axis, values: table.axes()[axis].selected_labels()? },
+                ColumnKind::Position(axis) => {
+                    PivotColumn::Along { axis, values: table.axes()[axis].selected_positions() }
+                }
+                ColumnKind::Variable(_) => PivotColumn::cells(plan, list(column.field.name()))?,
+            });
+        }
+        for name in windows {
+            let column = PivotColumn::cells(plan, list(name))?;
+            let PivotColumn::Cells { list, .. } = &column else { continue };
+            fields.push(Arc::new(Field::new(name, plan.columns[*list].data_type.clone(), true)));
+            pivoted.push(column);
+        }
         let schema = Arc::new(Schema::new(fields));
-        let pivoted = columns
-            .iter()
-            .map(|&number| {
-                let column = &table.columns()[number];
-                Ok(match column.kind {
-                    ColumnKind::Label(axis) => {
-                        PivotColumn::Along { axis, values: table.axes()[axis].selected_labels()? }
-                    }
-                    ColumnKind::Position(axis) => {
-                        PivotColumn::Along { axis, values: table.axes()[axis].selected_positions() }
-                    }
-                    ColumnKind::Variable(_) => PivotColumn::Cells {
-                        list: input.columns().iter().position(|&read| read == number).unwrap_or(usize::MAX),
-                        axes: column.axes.clone(),
-                        nan_is_missing: table.variable(column).is_some_and(|variable| variable.nan_is_missing),
-                    },
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
         let mut equivalence = EquivalenceProperties::new(Arc::clone(&schema));
-        if input.work().is_row_order() {
+        if plan.work.is_row_order() {
             equivalence.add_orderings(row_orders(&table, &schema));
         }
-        let properties = input.properties().as_ref().clone().with_eq_properties(equivalence);
+        let input = Arc::clone(&plan.blocks);
+        let properties = Arc::new(input.properties().as_ref().clone().with_eq_properties(equivalence));
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { input, table, columns: Arc::new(pivoted), schema, properties: Arc::new(properties), metrics })
+        Ok(Self { input, table, columns: Arc::new(pivoted), schema, properties, metrics })
+    }
+}
+
+impl PivotColumn {
+    /// The cells of a list of the blocks.
+    fn cells(plan: &BlockPlan, list: Option<usize>) -> Result<Self> {
+        match list {
+            Some(list) => {
+                let BlockColumn { axes, nan_is_missing, .. } = &plan.columns[list];
+                Ok(Self::Cells { list, axes: axes.clone(), nan_is_missing: *nan_is_missing })
+            }
+            None => datafusion::common::internal_err!("the blocks lack a column of the rows"),
+        }
     }
 }
 
@@ -106,28 +125,7 @@ impl DisplayAs for PivotExec {
 }
 
 impl ExecutionPlan for PivotExec {
-    fn name(&self) -> &str {
-        "PivotExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    operator_methods!("PivotExec": input);
 
     fn replace_children(
         self: Arc<Self>,
@@ -142,10 +140,6 @@ impl ExecutionPlan for PivotExec {
             properties: Arc::clone(&self.properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }))
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -175,10 +169,6 @@ impl ExecutionPlan for PivotExec {
             })
             .try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
     }
 }
 

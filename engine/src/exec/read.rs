@@ -1,26 +1,27 @@
 //! Chunks → blocks: fetches encoded chunks and decodes them block by block.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{
-    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+    Boundedness, EmissionType, ReplaceChildrenOptions,
 };
-use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::array_reader::ArrayReader;
 use super::block::{Block, block_schema};
+use super::operator::operator_methods;
 use super::leaf::{Descriptor, descriptors, leaf};
 use super::work::WorkGrid;
 use crate::array::Region;
@@ -52,14 +53,9 @@ pub struct Halo {
 }
 
 impl BlockReadExec {
-    /// The leaf and the reading of `columns` (variables of the table) on top of it.
-    pub fn plan(table: Arc<CellTable>, columns: Vec<usize>) -> Result<Arc<Self>> {
-        Self::plan_with_halo(table, columns, None)
-    }
-
-    /// The same, where blocks that differ along the halo's axis alone follow each other, and each run of them begins and
-    /// ends with a block of the halo.
-    pub fn plan_with_halo(table: Arc<CellTable>, columns: Vec<usize>, halo: Option<Halo>) -> Result<Arc<Self>> {
+    /// The leaf and the reading of `columns` (variables of the table) on top of it. With a halo, blocks that differ along
+    /// its axis alone follow each other, and each run of them begins and ends with blocks of the halo.
+    pub fn plan(table: Arc<CellTable>, columns: Vec<usize>, halo: Option<Halo>) -> Result<Arc<Self>> {
         let work = Arc::new(WorkGrid::new(&table, &columns, halo.map(|halo| halo.axis)));
         let input = leaf(&work.partitions())?;
         Ok(Arc::new(Self::new(input, table, columns, work, halo)))
@@ -120,28 +116,7 @@ impl DisplayAs for BlockReadExec {
 }
 
 impl ExecutionPlan for BlockReadExec {
-    fn name(&self) -> &str {
-        "BlockReadExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    operator_methods!("BlockReadExec": input);
 
     fn replace_children(
         self: Arc<Self>,
@@ -151,10 +126,6 @@ impl ExecutionPlan for BlockReadExec {
         let input = children.swap_remove(0);
         let columns = self.columns.clone();
         Ok(Arc::new(Self::new(input, Arc::clone(&self.table), columns, Arc::clone(&self.work), self.halo)))
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -170,10 +141,7 @@ impl ExecutionPlan for BlockReadExec {
                 match run.take() {
                     None => match runs.try_next().await? {
                         None => return Ok(None),
-                        next => {
-                            run = next;
-                            reader.begin_run();
-                        }
+                        next => run = next,
                     },
                     Some(mut current) => match reader.next(&mut current).await? {
                         Some(batch) => return Ok(Some((batch, (reader, runs, Some(current))))),
@@ -183,10 +151,6 @@ impl ExecutionPlan for BlockReadExec {
             }
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches)))
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
     }
 }
 
@@ -201,6 +165,8 @@ struct BlockReader {
     metrics: ReadMetrics,
     /// The box of the last block of the run being read along the halo's axis.
     last: Option<Region>,
+    /// Boxes to read next.
+    waiting: VecDeque<Region>,
 }
 
 /// What a partition's reading has done.
@@ -237,53 +203,49 @@ impl BlockReader {
             progress,
             metrics,
             last: None,
+            waiting: VecDeque::new(),
         }
-    }
-
-    fn begin_run(&mut self) {
-        self.last = None;
     }
 
     /// The next block of a run, halos included.
     async fn next(&mut self, run: &mut Descriptor) -> Result<Option<RecordBatch>> {
-        while run.start < run.end {
-            let Some(region) = self.work.block(run.start) else {
-                run.start += 1;
+        loop {
+            if let Some(region) = self.waiting.pop_front() {
+                return self.read(region).await.map(Some);
+            }
+            if run.start == run.end {
+                match (self.halo, self.last.take()) {
+                    (Some(halo), Some(last)) => self.wait_for(halo.after(&last, self.lengths[halo.axis]), halo.axis),
+                    _ => return Ok(None),
+                }
                 continue;
-            };
+            }
+            let region = self.work.block(run.start);
+            run.start += 1;
+            let Some(region) = region else { continue };
             if let Some(halo) = self.halo {
-                let follows = self.last.as_ref().is_some_and(|last| continues(last, &region, halo.axis));
-                if !follows {
-                    if let Some(after) = self.last.take().and_then(|last| self.halo_after(&last, halo)) {
-                        return self.read(after).await.map(Some);
-                    }
-                    let before = halo_before(&region, halo);
-                    self.last = Some(before.clone().unwrap_or_else(|| empty_before(&region, halo.axis)));
-                    if let Some(before) = before {
-                        return self.read(before).await.map(Some);
-                    }
+                let begins = self.last.as_ref().is_none_or(|last| !continues(last, &region, halo.axis));
+                if begins {
+                    let after = self.last.take().and_then(|last| halo.after(&last, self.lengths[halo.axis]));
+                    self.wait_for(after, halo.axis);
+                    self.wait_for(halo.before(&region), halo.axis);
                 }
                 self.last = Some(region.clone());
             }
-            run.start += 1;
-            return self.read(region).await.map(Some);
-        }
-        match (self.halo, self.last.take()) {
-            (Some(halo), Some(last)) => match self.halo_after(&last, halo) {
-                Some(after) => self.read(after).await.map(Some),
-                None => Ok(None),
-            },
-            _ => Ok(None),
+            self.waiting.push_back(region);
         }
     }
 
-    fn halo_after(&self, last: &Region, halo: Halo) -> Option<Region> {
-        let end = last.end(halo.axis);
-        let length = halo.after.min(self.lengths[halo.axis].saturating_sub(end));
-        let mut region = last.clone();
-        region.start[halo.axis] = end;
-        region.shape[halo.axis] = length;
-        (length > 0).then_some(region)
+    /// A halo may be far longer than a block: it is read in pieces.
+    fn wait_for(&mut self, halo: Option<Region>, axis: usize) {
+        let Some(halo) = halo else { return };
+        let length = self.work.block_length(axis);
+        for start in (halo.start[axis]..halo.end(axis)).step_by(length.max(1) as usize) {
+            let mut piece = halo.clone();
+            piece.start[axis] = start;
+            piece.shape[axis] = length.max(1).min(halo.end(axis) - start);
+            self.waiting.push_back(piece);
+        }
     }
 
     async fn read(&mut self, region: Region) -> Result<RecordBatch> {
@@ -305,16 +267,23 @@ pub fn continues(last: &Region, next: &Region, axis: usize) -> bool {
     })
 }
 
-fn halo_before(region: &Region, halo: Halo) -> Option<Region> {
-    let length = halo.before.min(region.start[halo.axis]);
-    let mut before = region.clone();
-    before.start[halo.axis] -= length;
-    before.shape[halo.axis] = length;
-    (length > 0).then_some(before)
-}
+impl Halo {
+    /// What a window at the first cells of `region` looks at before them.
+    fn before(&self, region: &Region) -> Option<Region> {
+        let length = self.before.min(region.start[self.axis]);
+        self.cells(region, region.start[self.axis] - length, length)
+    }
 
-fn empty_before(region: &Region, axis: usize) -> Region {
-    let mut empty = region.clone();
-    empty.shape[axis] = 0;
-    empty
+    /// What a window at the last cells of `region` looks at after them, of an axis of so many cells.
+    fn after(&self, region: &Region, cells: u64) -> Option<Region> {
+        let end = region.end(self.axis);
+        self.cells(region, end, self.after.min(cells.saturating_sub(end)))
+    }
+
+    fn cells(&self, region: &Region, start: u64, length: u64) -> Option<Region> {
+        let mut halo = region.clone();
+        halo.start[self.axis] = start;
+        halo.shape[self.axis] = length;
+        (length > 0).then_some(halo)
+    }
 }

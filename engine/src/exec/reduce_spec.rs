@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{SortOptions, take};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::internal_err;
 use datafusion::error::{DataFusionError, Result};
@@ -110,6 +110,11 @@ impl Grouping {
         grouping.orders.retain(|order| !order.is_empty());
         Ok(grouping)
     }
+}
+
+/// The type of a key along an axis.
+pub fn type_of_key(table: &CellTable, axis: usize, key: &Expr) -> Result<DataType> {
+    Ok(evaluate_on_axis(table, axis, &unqualified(key)?)?.data_type().clone())
 }
 
 type AxisOrders = Vec<Vec<(usize, bool)>>;

@@ -78,6 +78,11 @@ impl WorkGrid {
         self.cells
     }
 
+    /// Cells of a block along an axis, at most.
+    pub fn block_length(&self, axis: usize) -> u64 {
+        self.axes[axis].block_length
+    }
+
     /// The runs of block numbers that the partitions of a plan read; none of them is empty unless there is nothing.
     pub fn partitions(&self) -> Vec<(u64, u64)> {
         let wanted = (self.cells / PARTITION_CELLS_MIN).clamp(1, PARTITIONS).min(self.total.max(1));

@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, UInt64Array};
+use arrow::array::{Array, ArrayRef, MutableArrayData, UInt64Array, make_array};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
 
 use super::error::KernelError;
+use super::fold::for_each_cell;
+use super::layout::{BlockLayout, RunGroups};
 use super::native::{Native, array_of, native_values};
 
 /// Spreads the values of a variable over all cells of a block. `from_dims`: for each dimension of the variable, which
@@ -61,6 +63,30 @@ pub fn slice_box(values: &ArrayRef, shape: &[usize], region: &[Range<usize>]) ->
         axes.push(Axis::Steps { length: range.len(), step });
     }
     gather(values, Source::new(first, axes))
+}
+
+/// For each cell of a block, the value of the group that it belongs to: shared where these lie together.
+pub fn of_groups(groups: &ArrayRef, layout: &BlockLayout) -> Result<ArrayRef, KernelError> {
+    layout.check(groups.len())?;
+    let (mut stretches, mut is_consecutive) = (Vec::new(), true);
+    layout.for_each_run(|run| match run.groups {
+        RunGroups::Consecutive(first) => stretches.push((first, first + run.cells.len())),
+        _ => is_consecutive = false,
+    });
+    match stretches.as_slice() {
+        [(first, last)] if is_consecutive => Ok(groups.slice(*first, last - first)),
+        _ if is_consecutive => {
+            let data = groups.to_data();
+            let mut values = MutableArrayData::new(vec![&data], false, layout.cells());
+            stretches.iter().try_for_each(|&(first, last)| values.try_extend(0, first, last))?;
+            Ok(make_array(values.freeze()))
+        }
+        _ => {
+            let mut places = vec![0u64; layout.cells()];
+            for_each_cell(layout, |cell, group| places[cell] = group as u64);
+            Ok(take(groups, &UInt64Array::from(places), None)?)
+        }
+    }
 }
 
 /// Where each value of a new box comes from in an old one.

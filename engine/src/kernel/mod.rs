@@ -9,6 +9,7 @@ pub mod error;
 mod fold;
 pub mod gather;
 pub mod layout;
+mod nan;
 mod native;
 mod place;
 mod wide;
@@ -19,7 +20,8 @@ pub use cells::Cells;
 pub use error::KernelError;
 pub use gather::{broadcast, select, slice_box};
 pub use layout::{AxisGroups, BlockLayout, Run, RunGroups};
-pub use window::{WindowKind, moving_window};
+pub use nan::makes_nan;
+pub use window::{Along, MovingWindow, Stretch, WindowKind};
 
 #[cfg(test)]
 mod tests;

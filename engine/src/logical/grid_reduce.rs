@@ -9,6 +9,7 @@ use datafusion::common::DFSchemaRef;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 
+use super::GridWindow;
 use crate::exec::AggregateSpec;
 use crate::scan::CellTable;
 
@@ -28,40 +29,6 @@ pub struct GridReduce {
     pub windows: Vec<GridWindow>,
     /// Keys, then aggregates.
     pub schema: DFSchemaRef,
-}
-
-/// A column over the cells of a table that looks at other cells.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct GridWindow {
-    /// The column's name in expressions.
-    pub name: String,
-    /// What it holds.
-    pub kind: GridWindowKind,
-}
-
-/// The windows that stay on the grid.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum GridWindowKind {
-    /// An aggregate of the cells in the same group, whatever their order.
-    Grouped {
-        /// Group keys, each a function of one axis.
-        keys: Vec<Expr>,
-        /// What is computed.
-        aggregate: AggregateSpec,
-    },
-    /// An aggregate of neighbouring cells along an axis.
-    Moving {
-        /// What is computed.
-        kind: crate::kernel::window::WindowKind,
-        /// Of what.
-        argument: Expr,
-        /// Along which axis of the table.
-        axis: usize,
-        /// The first cell, counted from the cell itself.
-        from: i64,
-        /// The last cell, counted from the cell itself.
-        to: i64,
-    },
 }
 
 impl PartialEq for GridReduce {
@@ -114,17 +81,7 @@ impl UserDefinedLogicalNodeCore for GridReduce {
         let aggregates: Vec<_> = self.aggregates.iter().map(|aggregate| format!("{:?}", aggregate.kind)).collect();
         write!(formatter, "GridReduce: {} by [{}]", aggregates.join(", "), keys.join(", "))?;
         self.mask.iter().try_for_each(|mask| write!(formatter, " where {mask}"))?;
-        for window in &self.windows {
-            match &window.kind {
-                GridWindowKind::Grouped { aggregate, .. } => {
-                    write!(formatter, ", {} = {:?} of its group", window.name, aggregate.kind)?;
-                }
-                GridWindowKind::Moving { kind, from, to, .. } => {
-                    write!(formatter, ", {} = {kind:?} of cells {from}..={to}", window.name)?;
-                }
-            }
-        }
-        Ok(())
+        self.windows.iter().try_for_each(|window| write!(formatter, ", {window}"))
     }
 
     fn with_exprs_and_inputs(&self, _expressions: Vec<Expr>, _inputs: Vec<LogicalPlan>) -> Result<Self> {

@@ -23,6 +23,8 @@ pub struct CellPlan {
     pub predicates: Vec<Expr>,
     /// Columns computed from other cells.
     pub windows: Vec<GridWindow>,
+    /// Whether the sub-plan sorts its rows, which means nothing to an aggregate.
+    pub is_sorted: bool,
     /// Every output column of the sub-plan as an expression of the table's columns and of the windows'.
     pub outputs: HashMap<Column, Expr>,
 }
@@ -45,7 +47,8 @@ impl CellPlan {
                     (column, plain)
                 });
                 let table = Arc::new(table.restricted(&scan.filters)?);
-                Ok(Some(Self { table, predicates: Vec::new(), windows: Vec::new(), outputs: outputs.collect() }))
+                let (predicates, windows) = (Vec::new(), Vec::new());
+                Ok(Some(Self { table, predicates, windows, is_sorted: false, outputs: outputs.collect() }))
             }
             LogicalPlan::SubqueryAlias(alias) => {
                 let Some(mut cells) = Self::of(&alias.input)? else { return Ok(None) };
@@ -74,8 +77,9 @@ impl CellPlan {
                 }
                 Ok(Some(cells))
             }
-            // The order of cells means nothing to an aggregate.
-            LogicalPlan::Sort(sort) if sort.fetch.is_none() => Self::of(&sort.input),
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
+                Ok(Self::of(&sort.input)?.map(|cells| Self { is_sorted: true, ..cells }))
+            }
             LogicalPlan::Window(window) => match Self::of(&window.input)? {
                 Some(cells) => lift_windows(cells, window),
                 None => Ok(None),

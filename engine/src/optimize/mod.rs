@@ -5,6 +5,7 @@
 
 mod cells;
 mod lift_aggregate;
+mod lift_cells;
 mod lift_window;
 
 use datafusion::common::tree_node::Transformed;
@@ -19,6 +20,8 @@ const RULES: &[Rule] = &[
     // Aggregates whose groups are functions of dimensions become dense reductions; whatever a rule does not take stays
     // relational and gives the same answer.
     ("lift_aggregate", lift_aggregate::lift_aggregate),
+    // Windows below an aggregate went with it; those that are left end in rows.
+    ("lift_cells", lift_cells::lift_cells),
 ];
 
 /// Runs every rule over a plan and the subqueries in it.

@@ -10,5 +10,5 @@ mod table;
 
 pub use axis::{Axis, Order};
 pub use labels::{LabelledDataset, field_of, nan_to_null, read_whole};
-pub use predicate::{axis_of, axis_with_variables, evaluate_on_axis, unqualified};
+pub use predicate::{axis_of, axis_with_variables, evaluate_on_axis, unqualified, variables_in};
 pub use table::{CellTable, Column, ColumnKind, position_column};

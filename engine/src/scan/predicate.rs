@@ -84,6 +84,24 @@ pub fn matching(table: &CellTable, axis: usize, predicate: &Expr) -> Result<Bool
     Ok((0..values.len()).map(|index| Some(values.is_valid(index) && values.value(index))).collect())
 }
 
+/// The columns of a table that hold cells and that expressions name, in the order in which they do.
+pub fn variables_in<'a>(table: &CellTable, expressions: impl IntoIterator<Item = &'a Expr>) -> Result<Vec<usize>> {
+    let mut found = Vec::new();
+    for expression in expressions {
+        expression.apply(|node| {
+            if let Expr::Column(column) = node
+                && let Some(place) = table.columns().iter().position(|known| known.field.name() == &column.name)
+                && matches!(table.columns()[place].kind, ColumnKind::Variable(_))
+                && !found.contains(&place)
+            {
+                found.push(place);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+    }
+    Ok(found)
+}
+
 /// The same expression with column names alone: the table's columns are unique by name.
 pub fn unqualified(expression: &Expr) -> Result<Expr> {
     use datafusion::common::tree_node::Transformed;

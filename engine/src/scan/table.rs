@@ -191,7 +191,7 @@ impl TableProvider for CellTable {
 
     async fn scan(
         &self,
-        state: &dyn Session,
+        _state: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         _limit: Option<usize>,
@@ -201,7 +201,7 @@ impl TableProvider for CellTable {
             Some(columns) => columns.clone(),
             None => (0..self.columns.len()).collect(),
         };
-        crate::exec::rows_of_cells(table, columns, state)
+        crate::exec::rows_of_cells(table, &columns)
     }
 }
 

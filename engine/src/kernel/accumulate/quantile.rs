@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, LargeListArray};
-use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef};
 
 use super::Accumulator;
@@ -14,28 +14,51 @@ use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
 use crate::kernel::layout::BlockLayout;
-use crate::kernel::native::{array_of, float_type, float_values, native_values};
+use crate::kernel::native::{array_of, float_type, float_values, native_values, nulls_where_zero};
+
+/// Entries of a page of a log.
+const PAGE: usize = 1 << 14;
 
 /// Quantiles of groups, with linear interpolation between neighbours (numpy's default).
 #[derive(Debug)]
-pub(crate) struct QuantileAccumulator<T> {
+pub(crate) struct QuantileAccumulator<T: Ordered> {
     argument: DataType,
     fraction: f64,
-    kept: Kept<T>,
+    log: Log<T>,
+    parts: Vec<Part<T>>,
+    /// The values of one group.
+    scratch: Vec<T>,
 }
 
-/// The values of each group, in no order.
+/// Values as they come, each with its group.
 #[derive(Debug)]
-struct Kept<T> {
-    groups: Vec<Vec<T>>,
-    /// Bytes that the values occupy, kept up to date wherever a group grows.
-    bytes: usize,
+struct Log<T> {
+    groups: usize,
+    pages: Vec<Page<T>>,
+}
+
+/// Neighbouring entries of a log: memory grows by pages, so that nothing is ever moved to a larger place.
+#[derive(Debug)]
+struct Page<T> {
+    groups: Vec<u32>,
+    values: Vec<T>,
+}
+
+/// Values of groups that lie together, as a state holds them.
+#[derive(Debug)]
+struct Part<T: Ordered> {
+    values: ScalarBuffer<T>,
+    offsets: ScalarBuffer<i64>,
+    /// Where the values of each group are, one more than its place in `offsets`; 0 where there are none. Empty when
+    /// each group is at its own place.
+    places: Vec<u32>,
 }
 
 impl<T: Ordered> QuantileAccumulator<T> {
     /// An accumulator of `groups` quantiles of an argument of which `T` is the `float_type`.
     pub(crate) fn new(argument: DataType, fraction: f64, groups: usize) -> Self {
-        Self { argument, fraction, kept: Kept { groups: vec![Vec::new(); groups], bytes: 0 } }
+        let log = Log { groups, pages: Vec::new() };
+        Self { argument, fraction, log, parts: Vec::new(), scratch: Vec::new() }
     }
 
     fn state_field(&self) -> FieldRef {
@@ -50,24 +73,32 @@ impl<T: Ordered> Accumulator for QuantileAccumulator<T> {
         arguments: &[Cells<'_>],
         mask: Option<&BooleanArray>,
     ) -> Result<(), KernelError> {
-        let groups = self.kept.groups.len();
+        let groups = self.log.groups;
         check_update("quantile", std::slice::from_ref(&self.argument), groups, layout, arguments, mask)?;
+        if u32::try_from(groups).is_err() {
+            return Err(KernelError::Layout(format!("quantiles of {groups} groups, at most {}", u32::MAX)));
+        }
         let (missing, values) = (Missing::of(&arguments[0], mask), float_values(arguments[0].values)?);
-        fold(&mut self.kept, layout, &native_values::<T>(&values), &missing);
+        fold(&mut self.log, layout, &native_values::<T>(&values), &missing);
         Ok(())
     }
 
     fn merge(&mut self, layout: &BlockLayout, state: &[ArrayRef]) -> Result<(), KernelError> {
-        check_merge("quantile", 1, self.kept.groups.len(), layout, state)?;
+        check_merge("quantile", 1, self.log.groups, layout, state)?;
         let expected = DataType::LargeList(self.state_field());
         let lists = match state[0].as_list_opt::<i64>() {
             Some(lists) if *lists.data_type() == expected => lists,
             _ => return Err(KernelError::Type { what: "a state", expected, found: state[0].data_type().clone() }),
         };
-        let (values, offsets) = (native_values::<T>(lists.values()), lists.value_offsets());
+        let (mut places, mut is_in_place) = (vec![0u32; self.log.groups], lists.len() == self.log.groups);
         for_each_cell(layout, |cell, group| {
-            self.kept.extend(group, &values[offsets[cell] as usize..offsets[cell + 1] as usize]);
+            is_in_place &= cell == group;
+            places[group] = cell as u32 + 1;
         });
+        if is_in_place {
+            places = Vec::new();
+        }
+        self.parts.push(Part { values: native_values(lists.values()), offsets: lists.offsets().inner().clone(), places });
         Ok(())
     }
 
@@ -76,62 +107,102 @@ impl<T: Ordered> Accumulator for QuantileAccumulator<T> {
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>, KernelError> {
-        self.kept.bytes = 0;
-        let groups = std::mem::take(&mut self.kept.groups);
-        let offsets = OffsetBuffer::from_lengths(groups.iter().map(Vec::len));
-        let mut values = Vec::with_capacity(groups.iter().map(Vec::len).sum());
-        // Each group is dropped as soon as it is copied.
-        groups.into_iter().for_each(|group| values.extend(group));
+        let (values, offsets) = self.log.take();
         let values = array_of(&float_type(&self.argument), values, None)?;
-        Ok(vec![Arc::new(LargeListArray::try_new(self.state_field(), offsets, values, None)?)])
+        Ok(vec![Arc::new(LargeListArray::try_new(self.state_field(), OffsetBuffer::new(offsets.into()), values, None)?)])
     }
 
     fn finish(&mut self, range: Range<usize>) -> Result<ArrayRef, KernelError> {
-        let fraction = self.fraction;
-        let groups = &mut self.kept.groups[range];
-        let nulls = NullBuffer::new(BooleanBuffer::collect_bool(groups.len(), |k| !groups[k].is_empty()));
-        let quantiles = groups.iter_mut().map(|values| quantile(values, fraction)).collect::<Vec<_>>();
-        Ok(Arc::new(Float64Array::new(quantiles.into(), (nulls.null_count() > 0).then_some(nulls))))
+        if !self.log.pages.is_empty() {
+            let (values, offsets) = self.log.take();
+            self.parts.push(Part { values: values.into(), offsets: offsets.into(), places: Vec::new() });
+        }
+        let (mut quantiles, mut counts) = (Vec::with_capacity(range.len()), Vec::with_capacity(range.len()));
+        for group in range {
+            self.scratch.clear();
+            self.parts.iter().for_each(|part| self.scratch.extend_from_slice(part.of(group)));
+            counts.push(self.scratch.len() as u64);
+            quantiles.push(quantile(&mut self.scratch, self.fraction));
+        }
+        Ok(Arc::new(Float64Array::new(quantiles.into(), nulls_where_zero(&counts))))
     }
 
     fn memory_size(&self) -> usize {
-        self.kept.bytes + self.kept.groups.capacity() * size_of::<Vec<T>>()
+        let page = PAGE * (size_of::<u32>() + size_of::<T>());
+        let part = |part: &Part<T>| {
+            size_of_val(&*part.values) + size_of_val(&*part.offsets) + part.places.capacity() * size_of::<u32>()
+        };
+        self.log.pages.len() * page + self.parts.iter().map(part).sum::<usize>()
     }
 }
 
-impl<T: Ordered> Kept<T> {
+impl<T: Ordered> Log<T> {
+    /// The page that has room for another entry.
     #[inline(always)]
-    fn push(&mut self, group: usize, value: T) {
-        let values = &mut self.groups[group];
-        if values.len() == values.capacity() {
-            self.bytes += grow(values, 1);
+    fn page(&mut self) -> &mut Page<T> {
+        if self.pages.last().is_none_or(|page| page.values.len() == PAGE) {
+            self.add_page();
         }
-        values.push(value);
+        let last = self.pages.len() - 1;
+        &mut self.pages[last]
     }
 
-    fn extend(&mut self, group: usize, more: &[T]) {
-        let values = &mut self.groups[group];
-        self.bytes += grow(values, more.len());
-        values.extend_from_slice(more);
+    #[inline(never)]
+    fn add_page(&mut self) {
+        self.pages.push(Page { groups: Vec::with_capacity(PAGE), values: Vec::with_capacity(PAGE) });
+    }
+
+    /// The values in the order of their groups, and where those of each group begin; nothing is left.
+    fn take(&mut self) -> (Vec<T>, Vec<i64>) {
+        let pages = std::mem::take(&mut self.pages);
+        let mut offsets = vec![0i64; self.groups + 1];
+        for &group in pages.iter().flat_map(|page| &page.groups) {
+            offsets[group as usize + 1] += 1;
+        }
+        for group in 0..self.groups {
+            offsets[group + 1] += offsets[group];
+        }
+        let mut next = offsets.clone();
+        let mut values = vec![T::default(); offsets[self.groups] as usize];
+        // Each page is dropped as soon as it is copied.
+        for page in pages {
+            for (&group, &value) in page.groups.iter().zip(&page.values) {
+                let place = &mut next[group as usize];
+                values[*place as usize] = value;
+                *place += 1;
+            }
+        }
+        (values, offsets)
     }
 }
 
-impl<T: Ordered> Fold<T> for Kept<T> {
+impl<T: Ordered> Part<T> {
+    /// The values of a group.
+    fn of(&self, group: usize) -> &[T] {
+        let place = match self.places.get(group) {
+            None => group,
+            Some(0) => return &[],
+            Some(&place) => place as usize - 1,
+        };
+        &self.values[self.offsets[place] as usize..self.offsets[place + 1] as usize]
+    }
+}
+
+impl<T: Ordered> Fold<T> for Log<T> {
     #[inline(always)]
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
-        if P::EVERY {
-            return self.extend(group, values);
+        for (k, &value) in values.iter().enumerate() {
+            if present.has(k, value) {
+                self.page().push(group, value);
+            }
         }
-        let kept = &mut self.groups[group];
-        self.bytes += grow(kept, values.len());
-        kept.extend(values.iter().enumerate().filter(|&(k, &value)| present.has(k, value)).map(|(_, &value)| value));
     }
 
     #[inline(always)]
     fn consecutive<P: Presence>(&mut self, first: usize, values: &[T], present: P) {
         for (k, &value) in values.iter().enumerate() {
             if present.has(k, value) {
-                self.push(first + k, value);
+                self.page().push(first + k, value);
             }
         }
     }
@@ -140,18 +211,18 @@ impl<T: Ordered> Fold<T> for Kept<T> {
     fn labelled<P: Presence>(&mut self, base: usize, labels: &[u32], stride: usize, values: &[T], present: P) {
         for (k, (&label, &value)) in labels.iter().zip(values).enumerate() {
             if present.has(k, value) {
-                self.push(base + label as usize * stride, value);
+                self.page().push(base + label as usize * stride, value);
             }
         }
     }
 }
 
-/// Makes room for `more` values; returns the bytes that it took.
-#[inline(never)]
-fn grow<T>(values: &mut Vec<T>, more: usize) -> usize {
-    let before = values.capacity();
-    values.reserve(more);
-    (values.capacity() - before) * size_of::<T>()
+impl<T: Ordered> Page<T> {
+    #[inline(always)]
+    fn push(&mut self, group: usize, value: T) {
+        self.groups.push(group as u32);
+        self.values.push(value);
+    }
 }
 
 /// The quantile of values, which are put in another order; 0 of none.
