@@ -106,9 +106,14 @@ pub fn spec_of(function: &AggregateFunction, types: &[DataType]) -> Option<Aggre
         "last" => AggregateKind::Last,
         "weighted_avg" => AggregateKind::WeightedAverage,
         "quantile" => {
-            let Some(Expr::Literal(ScalarValue::Float64(Some(fraction)), _)) = arguments.pop() else { return None };
+            let Some(Expr::Literal(fraction, _)) = arguments.pop() else { return None };
             types.pop();
-            AggregateKind::quantile(fraction)
+            match fraction.cast_to(&DataType::Float64).ok()? {
+                ScalarValue::Float64(Some(fraction)) if (0.0..=1.0).contains(&fraction) => {
+                    AggregateKind::quantile(fraction)
+                }
+                _ => return None,
+            }
         }
         _ => return None,
     };

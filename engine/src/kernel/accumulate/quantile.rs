@@ -17,7 +17,7 @@ use crate::kernel::layout::BlockLayout;
 use crate::kernel::native::{array_of, float_type, float_values, native_values, nulls_where_zero};
 
 /// Entries of a page of a log.
-const PAGE: usize = 1 << 14;
+const PAGE: usize = 1 << 10;
 
 /// Quantiles of groups, with linear interpolation between neighbours (numpy's default).
 #[derive(Debug)]
@@ -91,14 +91,20 @@ impl<T: Ordered> Accumulator for QuantileAccumulator<T> {
             _ => return Err(KernelError::Type { what: "a state", expected, found: state[0].data_type().clone() }),
         };
         let (mut places, mut is_in_place) = (vec![0u32; self.log.groups], lists.len() == self.log.groups);
+        let mut is_one_each = true;
         for_each_cell(layout, |cell, group| {
             is_in_place &= cell == group;
+            is_one_each &= places[group] == 0;
             places[group] = cell as u32 + 1;
         });
         if is_in_place {
             places = Vec::new();
         }
-        self.parts.push(Part { values: native_values(lists.values()), offsets: lists.offsets().inner().clone(), places });
+        let part = Part { values: native_values(lists.values()), offsets: lists.offsets().inner().clone(), places };
+        match is_one_each {
+            true => self.parts.push(part),
+            false => for_each_cell(layout, |cell, group| self.log.extend(group, part.at(cell))),
+        }
         Ok(())
     }
 
@@ -107,6 +113,9 @@ impl<T: Ordered> Accumulator for QuantileAccumulator<T> {
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>, KernelError> {
+        for part in std::mem::take(&mut self.parts) {
+            (0..self.log.groups).for_each(|group| self.log.extend(group, part.of(group)));
+        }
         let (values, offsets) = self.log.take();
         let values = array_of(&float_type(&self.argument), values, None)?;
         Ok(vec![Arc::new(LargeListArray::try_new(self.state_field(), OffsetBuffer::new(offsets.into()), values, None)?)])
@@ -147,6 +156,10 @@ impl<T: Ordered> Log<T> {
         &mut self.pages[last]
     }
 
+    fn extend(&mut self, group: usize, values: &[T]) {
+        values.iter().for_each(|&value| self.page().push(group, value));
+    }
+
     #[inline(never)]
     fn add_page(&mut self) {
         self.pages.push(Page { groups: Vec::with_capacity(PAGE), values: Vec::with_capacity(PAGE) });
@@ -179,11 +192,15 @@ impl<T: Ordered> Log<T> {
 impl<T: Ordered> Part<T> {
     /// The values of a group.
     fn of(&self, group: usize) -> &[T] {
-        let place = match self.places.get(group) {
-            None => group,
-            Some(0) => return &[],
-            Some(&place) => place as usize - 1,
-        };
+        match self.places.get(group) {
+            None => self.at(group),
+            Some(0) => &[],
+            Some(&place) => self.at(place as usize - 1),
+        }
+    }
+
+    /// The values of the group at a place of the state.
+    fn at(&self, place: usize) -> &[T] {
         &self.values[self.offsets[place] as usize..self.offsets[place + 1] as usize]
     }
 }
