@@ -1,12 +1,13 @@
 """Writes `made/` with zarr-python, numcodecs and xarray, and what they read in it to `made.json`.
 
-    python make.py        # zarr 3.1, numcodecs 0.16, xarray 2026.9, cftime 1.6
+    python make.py        # zarr 3.1, numcodecs 0.16, zfpy 1.0.1, xarray 2026.9, cftime 1.6
 
 Arrays: the first 16 hex digits of sha256 over the little-endian bytes in C order. CF variables: the decoded values,
 times as microseconds since 1970 or, where they are no timestamps, as dates of their calendar.
 """
 import base64, hashlib, json, os, shutil, struct, warnings
-import numpy as np, numcodecs, xarray as xr, zarr
+import numpy as np, numcodecs, xarray as xr, zarr, zfpy
+import zarr.codecs.numcodecs as zarr_numcodecs
 from zarr.codecs import *
 
 warnings.filterwarnings("ignore")
@@ -121,6 +122,47 @@ def shards():
     v3("shard_texts", np.array(["a", "b", "", "é", "e"], dtype=np.dtypes.StringDType()), (4,), serializer=ShardingCodec(chunk_shape=(2,), codecs=[VLenUTF8Codec()]), compressors=None)
 
 
+class ReversibleZfpy(numcodecs.zfpy.ZFPY):
+    """The mode that numcodecs knows and cannot write."""
+
+    def __init__(self, **settings):
+        super().__init__(mode=zfpy.mode_fixed_rate)
+        self.mode, self.compression_kwargs = 1, {}
+
+
+def zfpys():
+    rng = np.random.default_rng(2)
+    Z = numcodecs.zfpy.ZFPY
+    modes = {
+        "accuracy": lambda kind: Z(mode=zfpy.mode_fixed_accuracy, tolerance=0.01 if kind == "f" else 3),
+        "rate": lambda kind: Z(mode=zfpy.mode_fixed_rate, rate=7.3),
+        "precision": lambda kind: Z(mode=zfpy.mode_fixed_precision, precision=13),
+        "reversible": lambda kind: ReversibleZfpy(),
+    }
+    shapes = [((23,), (10,)), ((9, 7), (6, 7)), ((5, 6, 7), (3, 6, 5)), ((3, 5, 2, 6), (3, 4, 2, 5))]
+    # Every type in every number of dimensions, every mode in every type and in every number of dimensions.
+    for t, dtype in enumerate(("<i4", "<i8", "<f4", "<f8")):
+        for d, (shape, chunks) in enumerate(shapes):
+            mode = list(modes)[(t + d) % 4]
+            values = (280 + np.cumsum(rng.normal(size=np.prod(shape)))).reshape(shape)
+            if dtype[1] == "i":
+                values = values * 1000 - 280_000
+            elif mode == "reversible":
+                values[(1,) * len(shape)] = np.nan
+            v2(f"zfpy_{dtype[1:]}_{mode}_{d + 1}d", values.astype(dtype), chunks, compressors=modes[mode](dtype[1]))
+    f4 = (280 + np.cumsum(rng.normal(size=(6, 8)), axis=1)).astype("<f4")
+    rate = Z(mode=zfpy.mode_fixed_rate, rate=9)
+    v2("zfpy_absent", f4, (3, 4), ["1.0"], fill_value=np.nan, compressors=rate)
+    v2("zfpy_zeros", f4 * 0, (6, 8), compressors=rate, config={"write_empty_chunks": True})
+    v2("zfpy_behind_scale", f4.astype("<f8"), (5, 5), compressors=rate,
+       filters=[numcodecs.FixedScaleOffset(offset=250, scale=8, dtype="<f8", astype="<i4")])
+    v2("zfpy_column", f4[:, :1], (4, 1), order="F", compressors=rate)
+    v2("zfpy_times", np.arange(9).astype("M8[us]") + np.timedelta64(5, "D"), (4,), compressors=ReversibleZfpy())
+    serializer = zarr_numcodecs.ZFPY(mode=zfpy.mode_fixed_accuracy, tolerance=0.01)
+    v3("zfpy", f4, (5, 5), serializer=serializer, compressors=[ZstdCodec()])
+    v3("shard_zfpy", f4, (4, 8), serializer=ShardingCodec(chunk_shape=(2, 4), codecs=[serializer]), compressors=None)
+
+
 def cf():
     i2 = np.array([-32768, -3, 0, 7, 255, 32767], "i2")
     f4 = np.array([1, np.nan, -9999, 1e20, 0, 2.5], "f4")
@@ -190,5 +232,6 @@ def shown(value):
 shutil.rmtree(ROOT, ignore_errors=True)
 codecs()
 shards()
+zfpys()
 cf()
 json.dump(expected, open(os.path.join(HERE, "made.json"), "w"), indent=0)

@@ -196,9 +196,11 @@ fn filled(layout: &Layout, cells: usize) -> Result<ArrayRef, String> {
         Fill::Binary(bytes) => Ok(Arc::new(BinaryArray::from_iter_values(std::iter::repeat_n(bytes, cells)))),
         Fill::Bytes(cell) => {
             let mut bytes = room_for(cells, cell.len())?;
-            match cell.iter().all(|&byte| byte == 0) {
-                true => bytes.resize(cells * cell.len(), 0),
-                false => (0..cells).for_each(|_| bytes.extend_from_slice(cell)),
+            let size = cells * cell.len();
+            bytes.extend_from_slice(&cell[..cell.len().min(size)]);
+            // What is there is copied behind itself: few long copies instead of many short ones.
+            while bytes.len() < size {
+                bytes.extend_from_within(..bytes.len().min(size - bytes.len()));
             }
             layout.stored_type.array_of(Buffer::from_vec(bytes), cells)
         }

@@ -22,16 +22,30 @@ enum Verdict {
     Wrong(String),
 }
 
+/// Arrays of the wide corpus that are refused; zarr-python reads none of them either.
+const REFUSED: [&str; 3] = [
+    "zarrita.js/v2/data.zarr/1d.contiguous.json2.O#v2",
+    "zarrs/v3/array_optional.zarr/array#v3",
+    "zarrs/v3/array_optional_nested.zarr/array#v3",
+];
+
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    in_hex(&Sha256::digest(bytes))
+}
+
+fn in_hex(digest: &[u8]) -> String {
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The hash of the cells as the corpus has it.
 async fn hash_of(variable: &Variable, dtype: &str) -> Result<String, String> {
     let stored_type = &variable.encoding.stored_type;
     if !matches!(variable.data_type, DataType::Utf8 | DataType::Binary) {
-        let cells = cells(variable, |values| stored_bytes(values, stored_type)).await.map_err(|e| e.to_string())?;
-        return Ok(hash(&cells.concat()));
+        let mut digest = Sha256::new();
+        each_row_of_chunks(variable, |values| stored_bytes(values, stored_type), |bytes| digest.update(bytes))
+            .await
+            .map_err(|e| e.to_string())?;
+        return Ok(in_hex(&digest.finalize()));
     }
     let cells = cells(variable, texts).await.map_err(|e| e.to_string())?;
     let fixed = dtype.trim_start_matches(['<', '>', '|']);
@@ -94,31 +108,43 @@ fn in_version(folder: &Path, version: &str, copies: &Path) -> PathBuf {
     copy
 }
 
-/// Every array that zarr-python reads gives the same cells, but for at most 3 of 100, which are refused.
+/// Whether the type that the corpus names is a number, a span of time or a truth.
+fn is_numeric(dtype: &str) -> bool {
+    let name = dtype.trim_start_matches(['<', '>', '|']).split('[').next().unwrap();
+    ["bool", "int", "uint", "float", "timedelta", "i", "u", "f"]
+        .iter()
+        .any(|kind| name.strip_prefix(kind).is_some_and(|bits| bits.chars().all(|digit| digit.is_ascii_digit())))
+}
+
+/// Every array that zarr-python reads gives the same cells; of numbers and truths, at least 97 of 100 do. What is refused
+/// says why, and is on the list.
 async fn check_corpus(root: &Path, golden: &Map<String, Value>) {
     let copies = tempfile::tempdir().unwrap();
-    let (mut same, mut lost) = (0, 0);
+    let (mut same, mut numeric, mut numeric_same) = (0, 0, 0);
     for (key, expected) in golden {
         let (path, version) = key.rsplit_once('#').unwrap();
+        let dtype = expected["dtype"].as_str().unwrap_or_default();
         // Their ticks are others than ours: see `datetimes_are_instants`.
-        if expected["dtype"].as_str().is_some_and(|dtype| dtype.starts_with("datetime")) {
+        if dtype.starts_with("datetime") {
             continue;
         }
+        let counts = expected.get("h").is_some() && is_numeric(dtype);
+        numeric += usize::from(counts);
         match verdict(&in_version(&root.join(path), version, copies.path()), expected).await {
-            Verdict::Same => same += 1,
+            Verdict::Same => {
+                same += 1;
+                numeric_same += usize::from(counts);
+            }
             Verdict::Refused(message) => {
-                let is_lost = expected.get("h").is_some();
-                lost += usize::from(is_lost);
-                println!("{}refused: {key}: {message}", if is_lost { "zarr-python reads it, " } else { "" });
-                assert!(message.contains("unsupported"), "{key}: {message}");
-                // The one codec that zarr-python has and Quarray has not: its library needs CMake to build.
-                assert!(!is_lost || message.contains("zfpy"), "{key}: {message}");
+                println!("refused: {key}: {message}");
+                let names_it = ["unsupported codec ", "unsupported data type "].iter().any(|why| message.contains(why));
+                assert!(names_it && REFUSED.contains(&key.as_str()), "{key}: {message}");
             }
             Verdict::Wrong(message) => panic!("{key}: {message}"),
         }
     }
-    println!("{same} arrays the same, {lost} refused that zarr-python reads");
-    assert!(same > 0, "{same} the same, {lost} refused");
+    println!("{same} arrays the same, {numeric_same} of {numeric} of numbers and truths");
+    assert!(numeric_same > 0 && numeric_same * 100 >= numeric * 97, "{numeric_same} of {numeric} are the same");
 }
 
 fn json(path: &Path) -> Map<String, Value> {

@@ -1,6 +1,9 @@
-//! Reading Zarr: what others wrote and read, the CF conventions, and hostile stores.
+//! Reading Zarr: what others wrote and read, the CF conventions, broken chunks and hostile stores.
 
+mod broken;
 mod cf;
 mod corpus;
 mod hostile;
+mod mutants;
 mod reading;
+mod scratch;

@@ -18,7 +18,7 @@ use crate::source::zarr::metadata::CodecSpec;
 use crate::source::zarr::stored_type::StoredType;
 
 /// The names of codecs that have the prefix `numcodecs.` there.
-const NUMCODECS: [&str; 4] = ["bz2", "fletcher32", "pcodec", "zfpy"];
+const NUMCODECS: [&str; 3] = ["bz2", "fletcher32", "pcodec"];
 
 /// The step of a codec that is not our own.
 pub(super) fn steps(spec: &CodecSpec, position: &mut Position) -> Result<Steps, Refusal> {
@@ -105,6 +105,6 @@ fn options() -> CodecOptions {
 }
 
 /// Runs code of other authors on untrusted bytes: its panics become errors.
-fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(super) fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err("the decoder gave up on it".to_string()))
 }

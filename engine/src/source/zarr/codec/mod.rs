@@ -12,6 +12,7 @@ mod layout;
 mod parse;
 mod summary;
 mod texts;
+mod zfp;
 
 use std::fmt::Debug;
 use std::sync::Arc;

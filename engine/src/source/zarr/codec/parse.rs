@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{CellKind, Chain, Step, blosc, checksums, compressors, filters, foreign, layout};
+use super::{CellKind, Chain, Step, blosc, checksums, compressors, filters, foreign, layout, zfp};
 use crate::source::SourceError;
 use crate::source::zarr::fill::Fill;
 use crate::source::zarr::metadata::CodecSpec;
@@ -99,6 +99,7 @@ fn steps_of(spec: &CodecSpec, position: &mut Position, cell_kind: &mut CellKind)
         "fixedscaleoffset" => filters::fixed_scale_offset(spec, position),
         "quantize" | "astype" => filters::cast(spec, position),
         "bitround" => Ok(Vec::new()),
+        "zfpy" => zfp::zfpy(position),
         name => {
             let step = bytes_step(name, spec, position)?;
             match step {

@@ -115,8 +115,17 @@ fn codecs(
     for codec in filters.iter().chain(compressor) {
         numcodecs.push(numcodec(array, codec)?);
     }
-    let serialized = numcodecs.first().is_some_and(|first| SERIALIZERS.contains(&first.name.as_str()));
-    if stored_type.size().is_some() && !serialized {
+    let serializer = numcodecs.first().filter(|first| SERIALIZERS.contains(&first.name.as_str()));
+    if let Some(serializer) = serializer
+        && big_endian
+    {
+        // numcodecs does not write them, so nothing says what the bytes of one would be.
+        return Err(invalid(
+            array,
+            format!("codec {}: cannot hold numbers with the highest byte first", serializer.name),
+        ));
+    }
+    if stored_type.size().is_some() && serializer.is_none() {
         chain.push(spec("bytes", json!({"endian": if big_endian { "big" } else { "little" }})));
     }
     chain.extend(numcodecs);
