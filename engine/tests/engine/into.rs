@@ -124,8 +124,8 @@ async fn steps_before_are_in_the_copy() {
     let summary = bench.session.describe("part").await.unwrap();
     let shapes: Vec<_> = summary.variables.iter().map(|v| (v.name.as_str(), v.shape.clone())).collect();
     let rows = bench.text("SELECT count(DISTINCT time), count(DISTINCT longitude), count(*) FROM part").await;
-    assert!(rows.contains("| 2 ") && rows.contains(" 1632 "), "{rows} {shapes:?}");
-    assert!(["tas", "rain", "both"].iter().all(|name| shapes.contains(&(name, vec![2, 16, 51]))), "{shapes:?}");
+    assert!(rows.contains("| 2 ") && rows.contains(" 1280 "), "{rows} {shapes:?}");
+    assert!(["tas", "rain", "both"].iter().all(|name| shapes.contains(&(name, vec![2, 16, 40]))), "{shapes:?}");
     let sums = "sum(tas), sum(rain), sum(both), count(both), min(time), max(latitude), max(longitude)";
     let expected = bench.text(&format!("{query} |> AGGREGATE {sums}")).await;
     assert_eq!(bench.text(&format!("SELECT {sums} FROM part")).await, expected);
@@ -220,7 +220,8 @@ async fn names_are_those_of_attached_stores() {
         let error = bench.done(&format!("{query} mean {tail}")).await.unwrap_err().to_string();
         assert!(error.contains("is not there yet"), "{error}");
     }
-    assert!(bench.text("SELECT count(tas) FROM mean").await.contains(" 26"));
+    let unchanged = bench.text("SELECT count(tas) AS n FROM (FROM climate |> REDUCE avg(tas) ALONG time)").await;
+    assert_eq!(bench.text("SELECT count(tas) AS n FROM mean").await, unchanged);
     bench.done(&format!("{query} mean WITH (overwrite = true)")).await.unwrap();
     // The name stands for the new store.
     assert!(bench.text("SELECT count(pr) FROM mean").await.contains("| 33 "));
@@ -230,22 +231,29 @@ async fn names_are_those_of_attached_stores() {
     assert_eq!(names(bench.folder.path()), ["mean"]);
 }
 
-#[tokio::test]
-async fn more_cells_than_are_ever_held() {
-    let bench = Bench::with_memory(48 << 20);
-    constant_store(&bench.folder.path().join("five"), &[51, 1000, 1000], &[1, 1000, 1000]);
+/// Copies `planes` × 1000 × 1000 cells into chunks of other shapes, in memory for a few of them.
+async fn check_many_cells(planes: u64, memory: usize) {
+    let bench = Bench::with_memory(memory);
+    constant_store(&bench.folder.path().join("five"), &[planes, 1000, 1000], &[1, 1000, 1000]);
     let query = format!("FROM '{}'", bench.path("five"));
-    bench.store(&query, "copy", "CHUNKS (a 3, b 500, c 1000)").await.unwrap();
-    let counted = bench
-        .labelled(&format!("FROM '{}' |> REDUCE count(v) AS n, min(v) AS low, max(v) AS high", bench.path("copy")))
-        .await;
-    let number = |name: &str| counted.values_f64(name).unwrap().into_iter().collect::<Vec<_>>();
-    assert_eq!((number("n"), number("low"), number("high")), (vec![51e6], vec![5.0], vec![5.0]));
-    // As many chunks as there are wait for the last cell along `a`.
-    let small = Bench::with_memory(8 << 20);
-    let error = small.store(&query, "copy", "CHUNKS (a 51, b 10, c 10)").await.unwrap_err();
-    assert!(matches!(error, Error::Resources(_)) && error.to_string().contains("CHUNKS (a 1)"), "{error}");
-    assert!(names(small.folder.path()).is_empty());
+    for (name, chunks) in [("flat", "CHUNKS (a 3, b 500, c 1000)"), ("deep", "CHUNKS (a 1000, b 100, c 100)")] {
+        bench.store(&query, name, chunks).await.unwrap();
+        let counts = format!("FROM '{}' |> REDUCE count(v) AS n, min(v) AS low, max(v) AS high", bench.path(name));
+        let counted = bench.labelled(&counts).await;
+        let number = |name: &str| counted.values_f64(name).unwrap().into_iter().collect::<Vec<_>>();
+        assert_eq!((number("n"), number("low"), number("high")), (vec![planes as f64 * 1e6], vec![5.0], vec![5.0]));
+    }
+}
+
+#[tokio::test]
+async fn little_memory_is_enough() {
+    check_many_cells(4, 3 << 20).await;
+}
+
+#[tokio::test]
+#[ignore = "minutes long without optimisation"]
+async fn more_cells_than_are_ever_held_are_written() {
+    check_many_cells(51, 16 << 20).await;
 }
 
 #[tokio::test]

@@ -34,11 +34,11 @@ const RICH: [(&str, &str, &str); 12] = [
     (" |> WHERE y > 1 AND x < 3000", "", "ds.isel(y=slice(0, 3), x=slice(0, 3))"),
     (" |> DROP tas, lat, site", "", "ds.drop_vars(['tas', 'lat', 'site'])"),
     (" |> RENAME tas AS t2m", "", "ds.rename(tas='t2m')"),
-    (" |> EXTEND tas * 2 AS twice", "", "ds.assign(twice=(ds.tas * np.float32(2)).drop_attrs())"),
+    (" |> EXTEND tas * 2 AS twice", "", "ds.assign(twice=(ds.tas * np.float32(2)).drop_attrs(deep=False))"),
     (
         " |> EXTEND lat * x AS area |> DROP tas, pr",
         "",
-        "ds.assign(area=(ds.lat * ds.x).drop_attrs()).drop_vars(['tas', 'pr'])",
+        "ds.assign(area=(ds.lat * ds.x).drop_attrs(deep=False)).drop_vars(['tas', 'pr'])",
     ),
     (
         " |> DROP flag, count, site, wet, bare |> MASK lat > 0.5",
