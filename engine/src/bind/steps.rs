@@ -245,16 +245,13 @@ impl Binder<'_> {
                 is_ordered = true;
             }
             PipeOperator::Limit { expr, offset } => {
-                let offset = offset.clone().map(|value| Offset { value, rows: OffsetRows::None });
-                limit_clause =
-                    Some(LimitClause::LimitOffset { limit: Some(expr.clone()), offset, limit_by: Vec::new() });
                 forget_labels(&mut dimensions);
-                let mut query = rows.query;
-                if query.limit_clause.is_none() && query.fetch.is_none() {
-                    query.limit_clause = limit_clause;
-                    rows = RowRelation { query, dimensions, is_ordered: true, placed: None, ..rows };
-                    return Ok(Relation::Rows(rows));
+                let limit = limit_of(expr, offset.as_ref());
+                if rows.query.limit_clause.is_none() && rows.query.fetch.is_none() {
+                    rows.query.limit_clause = Some(limit);
+                    return Ok(Relation::Rows(RowRelation { dimensions, is_ordered: true, placed: None, ..rows }));
                 }
+                limit_clause = Some(limit);
             }
             PipeOperator::Select { exprs } => {
                 dimensions = kept_dimensions(&dimensions, exprs);
@@ -299,6 +296,11 @@ impl Binder<'_> {
         query.limit_clause = limit_clause;
         Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered, placed: None }))
     }
+}
+
+fn limit_of(limit: &Expr, offset: Option<&Expr>) -> LimitClause {
+    let offset = offset.map(|value| Offset { value: value.clone(), rows: OffsetRows::None });
+    LimitClause::LimitOffset { limit: Some(limit.clone()), offset, limit_by: Vec::new() }
 }
 
 /// Rows are left out, and only those that stay tell which labels there are.

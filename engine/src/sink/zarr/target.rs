@@ -106,12 +106,11 @@ impl Target {
             }
             None => {}
         }
-        let Some(Kind::Directory(staging)) = self.kind.take() else { return Ok(()) };
-        // No put holds it any more.
-        let staging = Arc::into_inner(staging).ok_or_else(|| SourceError::Store {
-            uri: self.store.uri.clone(),
-            message: "a file is still being written".to_string(),
-        })?;
+        let Some(Kind::Directory(staging)) = self.kind.clone() else {
+            // It is a store now: nothing is to be taken away.
+            self.kind = None;
+            return Ok(());
+        };
         let replace = self.replace;
         let committed = tokio::task::spawn_blocking(move || staging.commit(replace)).await;
         committed.map_err(std::io::Error::other).and_then(|done| done).map_err(|e| match e.kind() {
@@ -157,11 +156,14 @@ async fn begin_directory(store: &Store, path: &Path, replace: bool) -> Result<St
     let begin = move || {
         let found = staging::look(&target)?;
         let free = found == Found::Nothing || found == Found::Store && replace;
-        Ok((found, if free { Some(Staging::begin(&target)?) } else { None }))
+        if free {
+            Staging::prepare(&target)?;
+        }
+        Ok((found, free))
     };
     let begun = tokio::task::spawn_blocking(begin).await.map_err(std::io::Error::other).and_then(|begun| begun);
     match begun.map_err(|e: std::io::Error| store.file_error("", &e))? {
-        (_, Some(staging)) => Ok(staging),
+        (_, true) => Staging::begin(path).map_err(|e| store.file_error("", &e)),
         (Found::Store, _) => Err(occupied(store, "there is a Zarr store already: WITH (overwrite = true) replaces it")),
         _ => Err(occupied(store, "there is something already that is not a Zarr store: expected an unused name")),
     }
