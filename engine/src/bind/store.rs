@@ -223,9 +223,12 @@ fn origin(pipeline: &Pipeline, column: &str) -> Option<Origin> {
     let dataset = &pipeline.source.dataset;
     let variable = dataset.variable(name)?;
     let is_masked = pipeline.steps.iter().any(|step| matches!(step, PipelineStep::Mask { .. }));
-    let is_blended =
-        pipeline.axes.iter().any(|axis| axis.fraction.is_some() && variable.dimensions.contains(&axis.name));
-    (!is_blended).then(|| Origin::of(variable, dataset, is_masked))
+    let mut origin = Origin::of(variable, dataset, is_masked);
+    if pipeline.axes.iter().any(|axis| axis.fraction.is_some() && variable.dimensions.contains(&axis.name)) {
+        // What lies between two cells is no number that the source could store.
+        origin.stored_type.clear();
+    }
+    Some(origin)
 }
 
 impl Origin {

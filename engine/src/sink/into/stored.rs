@@ -26,6 +26,8 @@ pub(super) fn stored_as(data_type: &DataType, origin: &Origin) -> (Map<String, V
             let can_be_missing = has_fill || stored.is_floating() || !origin.is_masked;
             can_be_missing.then_some(Packing { stored, scale, offset })
         }
+        // Numbers that were not unpacked.
+        _ if *data_type == stored && (scale.is_some() || offset.is_some()) => Some(Packing { stored, scale, offset }),
         // Times that are no whole number of their units.
         DataType::Timestamp(..) | DataType::Int64 if stored.is_floating() => {
             Some(Packing { stored, scale: None, offset: None })
@@ -103,6 +105,7 @@ mod tests {
         check("<i2", packed.clone(), DataType::Float64, Some((DataType::Int16, 0.1)), json!(-1));
         // Something else has been made of it.
         check("<i2", packed, DataType::Int64, None, json!(-1));
+        check("<i2", json!({"scale_factor": 0.1}), DataType::Int16, Some((DataType::Int16, 0.1)), Value::Null);
         // Cells have become missing, and nothing stands for them.
         check("int16", json!({"add_offset": [5.0]}), DataType::Float64, None, Value::Null);
         let unsigned = json!({"scale_factor": 2.0, "_FillValue": -1, "_Unsigned": "true"});

@@ -47,7 +47,7 @@ pub struct VariableSchema {
     pub packing: Option<Packing>,
 }
 
-/// How values of `Float64`, or times, are packed into stored numbers.
+/// How values of `Float64`, or times, are packed into stored numbers; of other values it is told that they are packed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Packing {
     /// The type of the stored numbers. Times are stored as floats only where they are no whole number of their units.
