@@ -23,6 +23,32 @@ const DECODE_OPTIONS: &[&str] = &["decode_cf", "nan_as_null"];
 #[derive(Debug, Default)]
 pub struct Catalog {
     names: RwLock<HashMap<String, Named>>,
+    addresses: RwLock<HashMap<String, Address>>,
+}
+
+/// Where an attached dataset is: what it was attached with.
+#[derive(Clone)]
+pub struct Address {
+    /// Its path or URL.
+    pub uri: String,
+    /// How it is opened, credentials among it.
+    pub options: StoreOptions,
+}
+
+impl Address {
+    /// The options that say how to reach the store, not how to decode what is in it.
+    pub fn store_options(&self) -> StoreOptions {
+        let mut options = self.options.clone();
+        options.retain(|name, _| !DECODE_OPTIONS.contains(&name.as_str()));
+        options
+    }
+}
+
+/// What may be secret is not shown.
+impl std::fmt::Debug for Address {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Address").finish_non_exhaustive()
+    }
 }
 
 impl Catalog {
@@ -32,8 +58,17 @@ impl Catalog {
     }
 
     /// Gives a dataset a name, in place of what had it.
-    pub fn attach(&self, name: &str, dataset: Arc<LabelledDataset>) {
+    pub fn attach(&self, name: &str, dataset: Arc<LabelledDataset>, address: Address) {
         self.names.write().insert(name.to_string(), Named::Dataset(dataset));
+        self.addresses.write().insert(name.to_string(), address);
+    }
+
+    /// Where an attached dataset is.
+    pub fn address(&self, name: &str) -> Option<Address> {
+        match self.get(name)? {
+            Named::Dataset(_) => self.addresses.read().get(name).cloned(),
+            Named::View(_) => None,
+        }
     }
 
     /// Gives a query a name; an existing one only when it may be replaced.
@@ -50,6 +85,7 @@ impl Catalog {
 
     /// Takes a name away; whether it was there.
     pub fn remove(&self, name: &str) -> bool {
+        self.addresses.write().remove(name);
         self.names.write().remove(name).is_some()
     }
 

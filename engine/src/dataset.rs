@@ -65,7 +65,7 @@ pub struct Variable {
     pub array: Arc<dyn ArraySource>,
 }
 
-/// How a variable is stored, in words for people.
+/// How a variable is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encoding {
     /// The stored type (`<f4`, `float32` …).
@@ -76,6 +76,8 @@ pub struct Encoding {
     pub shard_shape: Option<Vec<u64>>,
     /// The fill value, as text.
     pub fill_value: Option<String>,
+    /// The fill value where the format has it stand for a missing cell (version 2 of Zarr).
+    pub missing_value: Option<Value>,
 }
 
 impl Dataset {

@@ -3,6 +3,10 @@
 
 #[path = "engine/file_server.rs"]
 mod file_server;
+#[path = "engine/into.rs"]
+mod into;
+#[path = "engine/into_xarray.rs"]
+mod into_xarray;
 #[path = "engine/outputs.rs"]
 mod outputs;
 #[path = "engine/store_servers.rs"]

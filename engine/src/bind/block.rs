@@ -28,6 +28,11 @@ impl Binder<'_> {
     /// The cells of a block that names these columns of a pipeline.
     pub(super) fn block(&mut self, pipeline: &Pipeline, named: &[String]) -> Result<Block, Error> {
         let span = self.span(pipeline, named)?;
+        self.block_over(pipeline, &span)
+    }
+
+    /// The cells of a block over a span.
+    pub(super) fn block_over(&mut self, pipeline: &Pipeline, span: &[String]) -> Result<Block, Error> {
         let axes = span.iter().filter_map(|dimension| pipeline.axis(dimension).cloned()).collect();
         let table = self.register(|name| CellTable::new(name, Arc::clone(&pipeline.source), axes));
         let factor = build::table(table.name(), &pipeline.alias);

@@ -11,7 +11,7 @@ use super::aggregate::has_aggregate;
 use super::block::Block;
 use super::names::names_of;
 use super::pipeline::{Pipeline, PipelineColumnKind};
-use super::{ResultDimension, build};
+use super::{LabelSource, ResultDimension, build};
 use crate::scan::Order;
 
 /// The dimensions of a select from rows that have some: all of them where they are all shown and nothing is grouped, and
@@ -29,6 +29,9 @@ pub(super) fn row_dimensions(select: &Select, known: &[ResultDimension]) -> Vec<
     let shown = |expression: &Expr| {
         select.projection.iter().find(|item| item_expression(item) == Some(expression)).and_then(item_name)
     };
+    // Where rows are left out, only those that stay tell which labels there are.
+    let is_whole = select.selection.is_none() && select.having.is_none();
+    let labels = |dimension: &ResultDimension| dimension.labels.clone().filter(|_| is_whole);
     if !is_grouped {
         let column = |name: &str| {
             select.projection.iter().find_map(|item| match item_expression(item)? {
@@ -36,9 +39,10 @@ pub(super) fn row_dimensions(select: &Select, known: &[ResultDimension]) -> Vec<
                 _ => None,
             })
         };
-        let dimensions = known
-            .iter()
-            .map(|dimension| Some(ResultDimension { name: column(&dimension.name)?, order: dimension.order }));
+        let dimensions = known.iter().map(|dimension| {
+            let (name, order) = (column(&dimension.name)?, dimension.order);
+            Some(ResultDimension { name, order, labels: labels(dimension) })
+        });
         return dimensions.collect::<Option<Vec<_>>>().unwrap_or_default();
     }
     let mut found = Vec::new();
@@ -52,8 +56,11 @@ pub(super) fn row_dimensions(select: &Select, known: &[ResultDimension]) -> Vec<
         });
         let ([place], Some(name)) = (named.as_slice(), shown(key)) else { return Vec::new() };
         let Some(dimension) = known.get(*place) else { return Vec::new() };
-        let order = if matches!(key, Expr::Identifier(_)) { dimension.order } else { Order::Ascending };
-        found.push((*place, ResultDimension { name, order }));
+        let (order, labels) = match key {
+            Expr::Identifier(_) => (dimension.order, labels(dimension)),
+            _ => (Order::Ascending, None),
+        };
+        found.push((*place, ResultDimension { name, order, labels }));
     }
     found.sort_by_key(|(place, _)| *place);
     found.into_iter().map(|(_, dimension)| dimension).collect()
@@ -209,7 +216,7 @@ pub(super) fn dimensions_of(pipeline: &Pipeline, expression: &Expr) -> Vec<Strin
 }
 
 /// The dimensions of a block without groups: all of the span's when every one of them is shown.
-pub(super) fn plain_dimensions(block: &Block, select: &Select) -> Vec<ResultDimension> {
+pub(super) fn plain_dimensions(pipeline: &Pipeline, block: &Block, select: &Select) -> Vec<ResultDimension> {
     if select.distinct.is_some() || select.qualify.is_some() {
         return Vec::new();
     }
@@ -220,8 +227,10 @@ pub(super) fn plain_dimensions(block: &Block, select: &Select) -> Vec<ResultDime
             _ => None,
         })
     };
-    let dimensions =
-        block.dimensions().map(|axis| Some(ResultDimension { name: shown(&axis.name)?, order: axis.order }));
+    let dimensions = block.dimensions().map(|axis| {
+        let labels = LabelSource::of_axis(pipeline, axis, select.selection.as_ref());
+        Some(ResultDimension { name: shown(&axis.name)?, order: axis.order, labels })
+    });
     dimensions.collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
@@ -253,7 +262,8 @@ pub(super) fn grouped_dimensions(
         if order == Order::None {
             return Vec::new();
         }
-        found.push((place, ResultDimension { name, order }));
+        let labels = LabelSource::of_key(pipeline, dimension, select.selection.as_ref(), key, order);
+        found.push((place, ResultDimension { name, order, labels: labels.filter(|_| select.having.is_none()) }));
     }
     found.sort_by_key(|(place, _)| *place);
     found.into_iter().map(|(_, dimension)| dimension).collect()

@@ -10,6 +10,7 @@ mod build;
 mod interpolate;
 mod items;
 mod join;
+mod labels;
 mod literals;
 mod names;
 mod pipeline;
@@ -19,6 +20,7 @@ mod select;
 mod selection;
 mod source;
 mod steps;
+mod store;
 mod windows;
 
 use std::collections::HashMap;
@@ -35,9 +37,11 @@ use crate::error::Error;
 use crate::functions::LabelTables;
 use crate::scan::{CellTable, LabelledDataset, Order};
 
+pub use labels::LabelSource;
 pub use literals::cast_literals;
 pub use pipeline::Pipeline;
 pub use source::{names_in, plain_name, quoted_path, stem};
+pub use store::{ArrayQuery, DimensionQuery, Origin, StoreQueries};
 
 /// What a name in `FROM` can stand for besides DataFusion's own tables.
 #[derive(Debug, Clone)]
@@ -68,31 +72,35 @@ pub struct RowRelation {
     pub dimensions: Vec<ResultDimension>,
     /// Whether it says in which order its rows come, or how many.
     pub is_ordered: bool,
+    /// The same rows as a store wants them, where it is known where each belongs.
+    pub placed: Option<Placed>,
+}
+
+/// Rows in any order, with a column for every dimension that tells the place along it.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The query. The column of a dimension is that of its [`LabelSource`], or of its labels.
+    pub query: Query,
+    /// What the variables that are shown as they are were in the source.
+    pub origins: HashMap<String, Origin>,
 }
 
 /// A dimension of a result.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ResultDimension {
     /// Its column.
     pub name: String,
     /// How its labels follow each other in dimension order.
     pub order: Order,
+    /// Where its labels come from, where they can be told without the rows.
+    pub labels: Option<Arc<LabelSource>>,
 }
 
 /// What is done with the result of a query.
 #[derive(Debug, Clone)]
 pub enum Sink {
     /// `INTO target`
-    Into {
-        /// A path or URL, or the name of an attached store.
-        target: String,
-        /// Cells of a chunk along dimensions.
-        chunks: Vec<(String, u64)>,
-        /// Options, names in lower case.
-        options: Vec<(String, String)>,
-        /// New, append or region.
-        mode: IntoMode,
-    },
+    Into(IntoClause),
     /// `PLOT`
     Plot {
         /// A file; the terminal without it.
@@ -100,6 +108,28 @@ pub enum Sink {
         /// Options, names in lower case.
         options: Vec<(String, String)>,
     },
+}
+
+/// What `INTO` says.
+#[derive(Debug, Clone)]
+pub struct IntoClause {
+    /// Where to.
+    pub target: IntoTarget,
+    /// Cells of a chunk along dimensions.
+    pub chunks: Vec<(String, u64)>,
+    /// Options, names in lower case.
+    pub options: Vec<(String, String)>,
+    /// New, append or region.
+    pub mode: IntoMode,
+}
+
+/// Where `INTO` writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IntoTarget {
+    /// A path or URL.
+    Address(String),
+    /// The name of an attached store, and its place in the text.
+    Attached(Ident),
 }
 
 /// A query ready to be planned.

@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{Query, Select, SetExpr, Value};
 use quarray_lang::syntax::{self, ArrayStep};
 
 use super::names::span_of;
-use super::{Binder, Relation, RowRelation, Sink, build};
+use super::{Binder, IntoClause, IntoTarget, Relation, RowRelation, Sink, build};
 use crate::error::Error;
 
 impl Binder<'_> {
@@ -26,12 +26,18 @@ impl Binder<'_> {
                         }
                     })
                     .collect::<Result<_, Error>>()?;
-                let target = match super::source::quoted_path(&target) {
-                    Some(path) => path.value.clone(),
-                    None => super::plain_name(&target),
-                };
+                let target =
+                    match (super::source::quoted_path(&target), target.0.first().and_then(|part| part.as_ident())) {
+                        (None, Some(name)) if target.0.len() == 1 => IntoTarget::Attached(name.clone()),
+                        (None, _) => {
+                            return Err(super::plain_error(format!(
+                                "INTO takes the path of a store in quotes, or an attached name, found `{target}`"
+                            )));
+                        }
+                        (Some(path), _) => IntoTarget::Address(path.value.clone()),
+                    };
                 let options = self.options(&options)?;
-                Ok((query, Some(Sink::Into { target, chunks, options, mode })))
+                Ok((query, Some(Sink::Into(IntoClause { target, chunks, options, mode }))))
             }
             ArrayStep::Plot { items, to, options } => {
                 query.pipe_operators.pop();
@@ -159,7 +165,7 @@ impl Binder<'_> {
             mut other => {
                 self.set_operands(&mut other)?;
                 query.body = Box::new(other);
-                Ok(Relation::Rows(RowRelation { query, alias: None, dimensions: Vec::new(), is_ordered }))
+                Ok(Relation::Rows(RowRelation { query, alias: None, dimensions: Vec::new(), is_ordered, placed: None }))
             }
         }
     }
@@ -177,6 +183,10 @@ impl Binder<'_> {
         }
         let is_limited = limit.is_some() || fetch.is_some();
         let mut rows = if is_limited { self.ordered(relation)? } else { self.rows(relation)? };
+        rows.placed = None;
+        if is_limited {
+            super::steps::forget_labels(&mut rows.dimensions);
+        }
         rows.query.with = with;
         rows.query.limit_clause = limit;
         rows.query.fetch = fetch;

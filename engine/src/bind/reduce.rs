@@ -1,5 +1,7 @@
 //! `REDUCE`, `COARSEN` and `RESAMPLE` of a dataset: group-bys over the cells of its span.
 
+use std::collections::HashMap;
+
 use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Ident, SelectItem, Spanned};
 use quarray_lang::syntax::{Along, Item};
 
@@ -7,7 +9,7 @@ use super::aggregate::{Reduced, arguments_of};
 use super::block::Block;
 use super::names::{names_of, span_of};
 use super::pipeline::Pipeline;
-use super::{Binder, Relation, ResultDimension, RowRelation, build};
+use super::{Binder, LabelSource, Placed, Relation, ResultDimension, RowRelation, build};
 use crate::error::Error;
 use crate::scan::{Axis, Order, position_column};
 
@@ -72,17 +74,23 @@ impl Binder<'_> {
             match factors.iter().find(|(known, _)| known.name == axis.name) {
                 None => keys.extend(kept(axis)),
                 Some((_, cells)) => {
-                    let position = build::column(&position_column(&axis.name));
+                    let (label, position) = (coarse_label(axis)?, build::column(&position_column(&axis.name)));
                     keys.push(Key {
                         expression: build::expression(&format!("{position} / {cells}"))?,
                         name: position_column(&axis.name),
                         order: Order::Ascending,
                         is_shown: false,
                     });
-                    labels.push((coarse_label(axis)?, axis.name.clone(), axis.order));
+                    let mut limit = None;
                     if rule.as_deref() == Some("trim") {
-                        limits.push(format!("{position} < {}", axis.count() / cells * cells));
+                        let within = format!("{position} < {}", axis.count() / cells * cells);
+                        limit = Some(build::expression(&within)?);
+                        limits.push(within);
                     }
+                    let key = keys.last().map(|key: &Key| key.expression.clone());
+                    let source = key.and_then(|key| LabelSource::of_coarse(&pipeline, axis, &label, &key, limit));
+                    labels
+                        .push((label, ResultDimension { name: axis.name.clone(), order: axis.order, labels: source }));
                 }
             }
         }
@@ -188,7 +196,7 @@ impl Binder<'_> {
         keys: Vec<Key>,
         reduced: Vec<String>,
         items: &[Item],
-        labels: &[(Expr, String, Order)],
+        labels: &[(Expr, ResultDimension)],
         limit: Option<Expr>,
     ) -> Result<Relation, Error> {
         let over = Reduced { pipeline, span: block.table.axes(), reduced, strict: true };
@@ -197,13 +205,28 @@ impl Binder<'_> {
         for axis in block.dimensions() {
             if let Some(key) = keys.iter().find(|key| key.is_shown && key.name == axis.name) {
                 projection.push(build::named(key.expression.clone(), &key.name));
-                dimensions.push(ResultDimension { name: key.name.clone(), order: key.order });
+                let labels = match matches!(key.expression, Expr::Identifier(_)) {
+                    true => LabelSource::of_axis(pipeline, axis, None),
+                    false => LabelSource::of_key(pipeline, &axis.name, None, &key.expression, key.order),
+                };
+                dimensions.push(ResultDimension { name: key.name.clone(), order: key.order, labels });
             }
-            if let Some((expression, name, order)) = labels.iter().find(|(_, name, _)| name == &axis.name) {
-                projection.push(build::named(expression.clone(), name));
-                dimensions.push(ResultDimension { name: name.clone(), order: *order });
+            if let Some((expression, dimension)) = labels.iter().find(|(_, dimension)| dimension.name == axis.name) {
+                projection.push(build::named(expression.clone(), &dimension.name));
+                dimensions.push(dimension.clone());
             }
         }
+        let mut places: Vec<SelectItem> = Vec::new();
+        for dimension in &dimensions {
+            // A hidden key tells equal labels apart.
+            let position = position_column(&dimension.name);
+            let hidden = keys.iter().find(|key| !key.is_shown && key.name == position);
+            let shown = || keys.iter().find(|key| key.is_shown && key.name == dimension.name);
+            if let Some(key) = hidden.or_else(shown) {
+                places.push(build::named(key.expression.clone(), &key.name));
+            }
+        }
+        let labels_shown = projection.len();
         let mut names: Vec<String> = dimensions.iter().map(|dimension| dimension.name.clone()).collect();
         for item in items {
             let name = self.item_name(pipeline, item);
@@ -220,8 +243,11 @@ impl Binder<'_> {
         let mut select = build::select(projection, block.factor)?;
         select.selection = limit;
         select.group_by = GroupByExpr::Expressions(keys.into_iter().map(|key| key.expression).collect(), Vec::new());
-        let query = build::query(select)?;
-        Ok(Relation::Rows(RowRelation { query, alias: Some(pipeline.alias.clone()), dimensions, is_ordered: false }))
+        let mut by_place = select.clone();
+        by_place.projection.splice(..labels_shown, places);
+        let placed = Some(Placed { query: build::query(by_place)?, origins: HashMap::new() });
+        let (query, alias) = (build::query(select)?, Some(pipeline.alias.clone()));
+        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered: false, placed }))
     }
 
     /// An unaliased aggregate keeps its variable's name.

@@ -12,6 +12,7 @@ use super::items::{
     item_expression, keep_name, plain_dimensions, row_dimensions,
 };
 use super::pipeline::{Pipeline, PipelineStep};
+use super::store::placed_cells;
 use super::{Binder, Relation, ResultDimension, RowRelation, build};
 use crate::error::Error;
 
@@ -62,7 +63,7 @@ impl Binder<'_> {
         let is_ordered = order_by.is_some();
         let mut query = build::query(select)?;
         query.order_by = order_by;
-        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered }))
+        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered, placed: None }))
     }
 
     /// A pipeline with rows left out.
@@ -107,10 +108,15 @@ impl Binder<'_> {
         }
         let dimensions = match is_grouped {
             true => grouped_dimensions(&pipeline, &block, &select, &keys),
-            false => plain_dimensions(&block, &select),
+            false => plain_dimensions(&pipeline, &block, &select),
         };
+        let placed = if is_grouped { None } else { placed_cells(&pipeline, &block, &select, &dimensions)? };
         select.from[0].relation = block.factor;
-        self.plain(select, order_by, dimensions, Some(pipeline.alias.clone()))
+        let relation = self.plain(select, order_by, dimensions, Some(pipeline.alias.clone()))?;
+        Ok(match relation {
+            Relation::Rows(rows) => Relation::Rows(RowRelation { placed, ..rows }),
+            cells => cells,
+        })
     }
 
     /// A relation as rows: a dataset as the cells of its largest span.

@@ -75,7 +75,8 @@ impl Binder<'_> {
                     }
                     let query = build::query(build::select(vec![SelectItem::Wildcard(Default::default())], renamed)?)?;
                     let name = Some(alias.name.clone());
-                    let rows = RowRelation { query, alias: name, dimensions: Vec::new(), is_ordered: false };
+                    let rows =
+                        RowRelation { query, alias: name, dimensions: Vec::new(), is_ordered: false, placed: None };
                     return Ok(Some(Relation::Rows(rows)));
                 }
                 Ok(Some(aliased(relation, alias.as_ref().map(|alias| &alias.name))))

@@ -197,7 +197,7 @@ impl Binder<'_> {
         let keys = kept.iter().map(|dimension| build::column(&dimension.name)).collect();
         select.group_by = GroupByExpr::Expressions(keys, Vec::new());
         let query = build::query(select)?;
-        Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: kept, is_ordered: false }))
+        Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: kept, is_ordered: false, placed: None }))
     }
 
     /// `UNION`, `INTERSECT` and `EXCEPT` with other queries.
@@ -217,7 +217,13 @@ impl Binder<'_> {
         let template = build::select(Vec::new(), build::table("none", &Ident::new("none")))?;
         let mut query = build::query(template)?;
         query.body = Box::new(body);
-        Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: Vec::new(), is_ordered: false }))
+        Ok(Relation::Rows(RowRelation {
+            query,
+            alias: rows.alias,
+            dimensions: Vec::new(),
+            is_ordered: false,
+            placed: None,
+        }))
     }
 
     fn pipe_rows(&mut self, mut rows: RowRelation, operator: &PipeOperator) -> Result<Relation, Error> {
@@ -229,23 +235,23 @@ impl Binder<'_> {
         let mut order_by = None;
         let mut limit_clause = None;
         match operator {
-            PipeOperator::Where { expr } => select.selection = Some(expr.clone()),
+            PipeOperator::Where { expr } => {
+                forget_labels(&mut dimensions);
+                select.selection = Some(expr.clone());
+            }
             PipeOperator::OrderBy { exprs } => {
                 let kind = OrderByKind::Expressions(exprs.clone());
                 order_by = Some(OrderBy { kind, interpolate: None });
                 is_ordered = true;
             }
             PipeOperator::Limit { expr, offset } => {
-                let offset = offset.clone().map(|value| Offset { value, rows: OffsetRows::None });
-                limit_clause =
-                    Some(LimitClause::LimitOffset { limit: Some(expr.clone()), offset, limit_by: Vec::new() });
-                let mut query = rows.query;
-                if query.limit_clause.is_none() && query.fetch.is_none() {
-                    query.limit_clause = limit_clause;
-                    rows.query = query;
-                    rows.is_ordered = true;
-                    return Ok(Relation::Rows(rows));
+                forget_labels(&mut dimensions);
+                let limit = limit_of(expr, offset.as_ref());
+                if rows.query.limit_clause.is_none() && rows.query.fetch.is_none() {
+                    rows.query.limit_clause = Some(limit);
+                    return Ok(Relation::Rows(RowRelation { dimensions, is_ordered: true, placed: None, ..rows }));
                 }
+                limit_clause = Some(limit);
             }
             PipeOperator::Select { exprs } => {
                 dimensions = kept_dimensions(&dimensions, exprs);
@@ -288,8 +294,18 @@ impl Binder<'_> {
         let mut query = build::query(select)?;
         query.order_by = order_by;
         query.limit_clause = limit_clause;
-        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered }))
+        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered, placed: None }))
     }
+}
+
+fn limit_of(limit: &Expr, offset: Option<&Expr>) -> LimitClause {
+    let offset = offset.map(|value| Offset { value: value.clone(), rows: OffsetRows::None });
+    LimitClause::LimitOffset { limit: Some(limit.clone()), offset, limit_by: Vec::new() }
+}
+
+/// Rows are left out, and only those that stay tell which labels there are.
+pub(super) fn forget_labels(dimensions: &mut [super::ResultDimension]) {
+    dimensions.iter_mut().for_each(|dimension| dimension.labels = None);
 }
 
 /// The dimensions of all the named columns, each once.

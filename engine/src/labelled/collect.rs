@@ -75,7 +75,7 @@ impl Collector {
         }
         if self.dimensions.is_empty() && self.rows > 1 {
             let message = "expected an array, found rows without dimensions";
-            let help = "name the columns that are a key: |> GRID lat, lon";
+            let help = "name the columns of all dimensions: SELECT lat, lon, …";
             return Err(Error::Bind(Diagnostic::new(message).with_help(help)));
         }
         self.memory.try_grow(batch.num_rows() * size_of::<u32>() * self.dimensions.len())?;

@@ -3,4 +3,4 @@
 pub mod into;
 pub mod zarr;
 
-pub use into::{write_dataset, write_rows};
+pub use into::{StoreArray, StoreContents, StoreDimension, StoreOrder, write_dataset, write_rows};

@@ -63,6 +63,14 @@ pub enum SourceError {
         /// What was found and what was expected.
         message: String,
     },
+    /// What was to be written does not fit: the disk or the quota is full, or files may not be as large.
+    #[error("{uri}: no room: {message}")]
+    NoRoom {
+        /// The address, secrets taken out.
+        uri: String,
+        /// What the system said.
+        message: String,
+    },
     /// The store failed.
     #[error("{uri}: {message}")]
     Store {

@@ -24,6 +24,7 @@ pub fn variable(name: &str, dimensions: &[&str], data_type: DataType, chunk_shap
         attributes: Map::new(),
         calendar: None,
         coordinate: false,
+        packing: None,
     }
 }
 

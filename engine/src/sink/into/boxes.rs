@@ -21,7 +21,32 @@ pub(super) fn boxes(cells: &[u64], shape: &[u64]) -> Vec<RowBox> {
         add_run(&mut boxes, run[0], run.len() as u64, row, shape);
         row += run.len();
     }
-    boxes
+    joined(boxes)
+}
+
+/// Boxes that follow each other and are one together: the rows of a block are many runs, but one box.
+fn joined(boxes: Vec<RowBox>) -> Vec<RowBox> {
+    let mut joined: Vec<RowBox> = Vec::new();
+    for next in boxes {
+        joined.push(next);
+        while let [.., before, last] = joined.as_mut_slice() {
+            let Some(dimension) = joint(&before.region, &last.region) else { break };
+            before.region.shape[dimension] += last.region.shape[dimension];
+            before.rows += last.rows;
+            joined.pop();
+        }
+    }
+    joined
+}
+
+/// The dimension along which a box goes on where another ends, so that together they hold the cells in the same order.
+fn joint(before: &Region, after: &Region) -> Option<usize> {
+    let rank = before.rank();
+    let dimension = (0..rank).find(|&d| before.start[d] != after.start[d])?;
+    let is_outermost = before.shape[..dimension].iter().chain(&after.shape[..dimension]).all(|&length| length == 1);
+    let is_alike =
+        (dimension + 1..rank).all(|d| before.start[d] == after.start[d] && before.shape[d] == after.shape[d]);
+    (is_outermost && is_alike && before.end(dimension) == after.start[dimension]).then_some(dimension)
 }
 
 /// A run begins and ends somewhere in the middle of rows, planes …: the largest box at its start, then the rest.
@@ -86,6 +111,27 @@ mod tests {
                 (&[2, 0, 0], &[1, 1, 4]),
                 (&[2, 1, 0], &[1, 1, 1]),
             ],
+        );
+    }
+
+    #[test]
+    fn the_rows_of_a_block_are_one_box() {
+        let inside = |t: u64, y: u64, x: u64| (t * 5 + y) * 6 + x;
+        let cells: Vec<u64> =
+            (1..3).flat_map(|t| (1..4).flat_map(move |y| (2..5).map(move |x| inside(t, y, x)))).collect();
+        let found = boxes(&cells, &[4, 5, 6]);
+        assert_eq!(found, [RowBox { region: Region::new(vec![1, 1, 2], vec![2, 3, 3]), row: 0, rows: 18 }]);
+        // Cut somewhere in the middle.
+        let found = boxes(&cells[2..16], &[4, 5, 6]);
+        let regions: Vec<_> = found.iter().map(|b| (b.region.start.clone(), b.region.shape.clone(), b.row)).collect();
+        assert_eq!(
+            regions,
+            [
+                (vec![1, 1, 4], vec![1, 1, 1], 0),
+                (vec![1, 2, 2], vec![1, 2, 3], 1),
+                (vec![2, 1, 2], vec![1, 2, 3], 7),
+                (vec![2, 3, 2], vec![1, 1, 1], 13),
+            ]
         );
     }
 

@@ -1,13 +1,14 @@
 //! Which dimensions and variables a new store has, and how they are cut into chunks.
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field};
 use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::suggest::{closest, did_you_mean};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::options::IntoOptions;
-use super::part::Part;
+use super::stored::stored_as;
+use super::{StoreContents, StoreDimension};
+use crate::bind::Origin;
 use crate::dataset::Dimension;
 use crate::error::Error;
 use crate::sink::zarr::{StoreSchema, VariableSchema};
@@ -27,53 +28,89 @@ const ATTRIBUTES: [&str; 3] = ["units", "long_name", "standard_name"];
 /// A store to be written.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// The index coordinates, then the variables of each part.
+    /// The index coordinates, the scalar ones, then the variables of each array.
     pub(super) schema: StoreSchema,
-    /// The labels of each dimension.
-    pub(super) labels: Vec<ArrayRef>,
+    /// The numbers of the dimensions that have an index coordinate.
+    pub(super) labelled: Vec<usize>,
+    /// The names of the variables, for people.
+    pub(super) names: Vec<String>,
 }
 
 impl Layout {
-    /// The store of all parts.
-    pub(super) fn new(parts: &[Part], chunks: &[(String, u64)], options: &IntoOptions) -> Result<Self, Error> {
-        let mut schema = StoreSchema::new(Vec::new());
+    /// The store of some contents.
+    pub(super) fn new(
+        contents: &StoreContents,
+        chunks: &[(String, u64)],
+        options: &IntoOptions,
+    ) -> Result<Self, Error> {
+        let length = |dimension: &StoreDimension| dimension.labels.len() as u64;
+        let dimensions = contents.dimensions.iter().map(|dimension| {
+            let name = dimension.field.name().clone();
+            Dimension { name, length: length(dimension) }
+        });
+        let mut schema = StoreSchema::new(dimensions.collect());
         (schema.codec, schema.zarr_version) = (options.codec.clone(), options.zarr_version);
-        let mut labels = Vec::new();
-        for (field, along) in parts.iter().flat_map(Part::dimensions) {
-            let known = schema.dimensions.iter().position(|dimension| dimension.name == *field.name());
-            match known.map(|known| &labels[known]) {
-                Some(known) if known == along => continue,
-                Some(_) => return Err(different_labels(field.name())),
-                None => {}
-            }
-            let length = along.len() as u64;
-            schema.dimensions.push(Dimension { name: field.name().clone(), length });
-            let chunk = length.clamp(1, LABELS_OF_CHUNK);
-            schema.variables.push(variable(field, vec![field.name().clone()], vec![chunk]));
-            labels.push(along.clone());
-        }
+        schema.attributes = contents.attributes.clone();
         check_chunks(&schema.dimensions, chunks)?;
-        let variables = parts.iter().map(Part::variable_count).sum::<usize>().max(1) as u64;
-        for part in parts {
-            let names: Vec<String> = part.dimensions().map(|(field, _)| field.name().clone()).collect();
-            let lengths: Vec<u64> = part.dimensions().map(|(_, labels)| labels.len() as u64).collect();
-            let asked = |name: &String| chunks.iter().find(|(known, _)| known == name).map(|(_, cells)| *cells);
-            let fixed: Vec<Option<u64>> = names.iter().map(asked).collect();
-            for field in part.variables() {
-                let chunk_shape = chunk_shape(&lengths, &fixed, width(field.data_type()), WAITING_BYTES / variables);
-                schema.variables.push(variable(field, names.clone(), chunk_shape));
+        let mut labelled = Vec::new();
+        for (number, dimension) in contents.dimensions.iter().enumerate() {
+            let field = &dimension.field;
+            // Positions that stand for labels where there are none.
+            if !field.metadata().contains_key("quarray.unlabelled") {
+                labelled.push(number);
+                let chunk = length(dimension).clamp(1, LABELS_OF_CHUNK);
+                let origin = contents.origins.get(field.name());
+                schema.variables.push(variable(field, vec![field.name().clone()], vec![chunk], origin));
             }
         }
-        Ok(Self { schema, labels })
+        for (field, _) in &contents.scalars {
+            let scalar = variable(field, Vec::new(), Vec::new(), contents.origins.get(field.name()));
+            schema.variables.push(VariableSchema { coordinate: true, ..scalar });
+        }
+        let mut names = Vec::new();
+        let count = contents.arrays.iter().map(|array| array.variables.len()).sum::<usize>().max(1) as u64;
+        for array in &contents.arrays {
+            let along: Vec<&StoreDimension> =
+                array.dimensions.iter().filter_map(|&number| contents.dimensions.get(number)).collect();
+            let own: Vec<String> = along.iter().map(|dimension| dimension.field.name().clone()).collect();
+            let lengths: Vec<u64> = along.iter().map(|dimension| length(dimension)).collect();
+            let fixed: Vec<Option<u64>> = own.iter().map(|name| length_of(chunks, name)).collect();
+            let like = array.variables.iter().find_map(|field| contents.origins.get(field.name()));
+            for field in &array.variables {
+                let origin = contents.origins.get(field.name());
+                let source = origin.or(like).filter(|_| fixed.iter().all(Option::is_none));
+                let kept = source.and_then(|origin| kept_chunks(&own, &lengths, origin));
+                let width = width(field.data_type());
+                let chunk_shape = kept.unwrap_or_else(|| chunk_shape(&lengths, &fixed, width, WAITING_BYTES / count));
+                schema.variables.push(variable(field, own.clone(), chunk_shape, origin));
+                names.push(field.name().clone());
+            }
+        }
+        Ok(Self { schema, labelled, names })
     }
 }
 
-fn variable(field: &Field, dimensions: Vec<String>, chunk_shape: Vec<u64>) -> VariableSchema {
-    let metadata = field.metadata();
-    let attributes: Map<String, Value> = ATTRIBUTES
+fn length_of(chunks: &[(String, u64)], name: &String) -> Option<u64> {
+    chunks.iter().find(|(known, _)| known == name).map(|(_, cells)| *cells)
+}
+
+/// The chunks of the source, where it has all the dimensions.
+fn kept_chunks(names: &[String], lengths: &[u64], origin: &Origin) -> Option<Vec<u64>> {
+    let kept = names
         .iter()
-        .filter_map(|name| Some((name.to_string(), Value::String(metadata.get(*name)?.clone()))))
-        .collect();
+        .zip(lengths)
+        .map(|(name, &length)| length_of(&origin.chunk_shape, name).map(|cells| cells.min(length).max(1)));
+    kept.collect()
+}
+
+fn variable(field: &Field, dimensions: Vec<String>, chunk_shape: Vec<u64>, origin: Option<&Origin>) -> VariableSchema {
+    let metadata = field.metadata();
+    let of_metadata =
+        || ATTRIBUTES.iter().filter_map(|name| Some((name.to_string(), Value::String(metadata.get(*name)?.clone()))));
+    let (attributes, packing) = match origin {
+        Some(origin) => stored_as(field.data_type(), origin),
+        None => (of_metadata().collect(), None),
+    };
     VariableSchema {
         name: field.name().clone(),
         dimensions,
@@ -82,7 +119,11 @@ fn variable(field: &Field, dimensions: Vec<String>, chunk_shape: Vec<u64>) -> Va
         attributes,
         nan_is_missing: field.data_type().is_floating(),
         calendar: metadata.get("calendar").filter(|_| field.data_type() == &DataType::Int64).cloned(),
-        coordinate: metadata.get("quarray.role").is_some_and(|role| role == "coordinate"),
+        coordinate: match origin {
+            Some(origin) => origin.is_coordinate,
+            None => metadata.get("quarray.role").is_some_and(|role| role == "coordinate"),
+        },
+        packing,
     }
 }
 
@@ -121,12 +162,6 @@ fn check_chunks(dimensions: &[Dimension], chunks: &[(String, u64)]) -> Result<()
         }
     }
     Ok(())
-}
-
-fn different_labels(name: &str) -> Error {
-    let message =
-        format!("dimension `{name}` has other labels in one variable than in another: expected the same ones");
-    Error::Bind(Diagnostic::new(message).with_help("write them into stores of their own"))
 }
 
 #[cfg(test)]

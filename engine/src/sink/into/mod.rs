@@ -1,30 +1,37 @@
 //! `INTO`: the rows of arrays → a new Zarr store.
 //!
-//! Where the labels of all dimensions are known before the rows come, rows go straight into their chunks, in whatever
-//! order they come, and no more is held than the chunks that are not whole yet. Else they are collected first.
+//! The labels of all dimensions are known before the rows come, so that rows go straight into their chunks, in whatever
+//! order they come, and no more is held than the chunks that are not whole yet.
 
 mod boxes;
+mod contents;
 mod layout;
 mod options;
-mod part;
+mod stored;
+mod stream;
 
 use arrow::array::ArrayRef;
 use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::syntax::IntoMode;
 
-use super::zarr::{WriteSummary, ZarrWriter, expect_free};
+use super::zarr::{StoreSchema, WriteSummary, ZarrWriter, expect_free};
 use crate::array::Region;
 use crate::error::Error;
-use crate::labelled::CELLS_MAX;
 use crate::outcome::Rows;
+use contents::ArrayCells;
+pub use contents::{StoreArray, StoreContents, StoreDimension};
 use layout::Layout;
 use options::IntoOptions;
-use part::Part;
 
-/// Writes the rows of an array into a store, and says in a line what was written.
-///
-/// `chunks` are cells of a chunk along dimensions; options are `codec`, `overwrite`, `zarr_version` and those of the
-/// store. Nothing of an existing store is touched unless `overwrite`, and then only when the new one is complete.
+/// A store that may be written.
+#[derive(Debug, Clone)]
+pub struct StoreOrder {
+    target: String,
+    chunks: Vec<(String, u64)>,
+    options: IntoOptions,
+}
+
+/// Writes the rows of an array into a store, and says in a line what was written: see [`StoreOrder::new`].
 pub async fn write_rows(
     rows: Rows,
     target: &str,
@@ -44,30 +51,71 @@ pub async fn write_dataset(
     options: &[(String, String)],
     mode: &IntoMode,
 ) -> Result<String, Error> {
-    expect_new(mode)?;
-    let options = IntoOptions::parse(options)?;
-    expect_free(target, &options.store, options.overwrite).await?;
-    let mut parts = Vec::with_capacity(arrays.len());
-    let mut cells_left = CELLS_MAX;
-    for rows in arrays {
-        let part = Part::open(rows, cells_left).await?;
-        cells_left = cells_left.saturating_sub(part.cells_held());
-        parts.push(part);
+    let order = StoreOrder::new(target, chunks, options, mode).await?;
+    order.write(StoreContents::of_rows(arrays).await?).await
+}
+
+impl StoreOrder {
+    /// Checks what is asked for before anything is computed.
+    ///
+    /// `chunks` are cells of a chunk along dimensions; options are `codec`, `overwrite`, `zarr_version` and those of the
+    /// store. Nothing of an existing store is touched unless `overwrite`, and then only when the new one is complete.
+    pub async fn new(
+        target: &str,
+        chunks: &[(String, u64)],
+        options: &[(String, String)],
+        mode: &IntoMode,
+    ) -> Result<Self, Error> {
+        expect_new(mode)?;
+        let options = IntoOptions::parse(options)?;
+        expect_free(target, &options.store, options.overwrite).await?;
+        Ok(Self { target: target.to_string(), chunks: chunks.to_vec(), options })
     }
-    let layout = Layout::new(&parts, chunks, &options)?;
-    let mut writer = ZarrWriter::create(target, &options.store, layout.schema.clone(), options.overwrite).await?;
-    for (number, labels) in layout.labels.iter().enumerate() {
+
+    /// Writes the store, and says in a line what was written. When it fails, or is dropped midway, nothing is left.
+    pub async fn write(self, contents: StoreContents) -> Result<String, Error> {
+        let layout = Layout::new(&contents, &self.chunks, &self.options)?;
+        let Self { target, options, .. } = self;
+        let mut writer = ZarrWriter::create(&target, &options.store, layout.schema.clone(), options.overwrite).await?;
+        match write_contents(&mut writer, contents, &layout).await {
+            Ok(()) => {}
+            Err(error) => {
+                // What is said is why it failed, not how tidying went.
+                let _ = writer.abort().await;
+                return Err(error);
+            }
+        }
+        let written = writer.finish().await?;
+        Ok(report(&target, &layout, written))
+    }
+}
+
+async fn write_contents(writer: &mut ZarrWriter, contents: StoreContents, layout: &Layout) -> Result<(), Error> {
+    let dimensions = contents.dimensions;
+    for (number, &dimension) in layout.labelled.iter().enumerate() {
+        let labels = &dimensions[dimension].labels;
         writer.write(number, &Region::whole(&[labels.len() as u64]), labels).await?;
     }
-    let mut first = layout.labels.len();
-    for part in parts {
-        let variables = part.variable_count();
-        part.write(&mut writer, first, &layout.schema).await?;
-        first += variables;
+    let mut first = layout.labelled.len();
+    for (_, value) in &contents.scalars {
+        writer.write(first, &Region::whole(&[]), value).await?;
+        first += 1;
     }
-    writer.fill_rest().await?;
-    let written = writer.finish().await?;
-    Ok(report(target, &layout, written))
+    for array in contents.arrays {
+        let along: Vec<&StoreDimension> = array.dimensions.iter().map(|&number| &dimensions[number]).collect();
+        match array.cells {
+            ArrayCells::Held(values) => {
+                for (number, values) in values.iter().enumerate() {
+                    write_whole(writer, first + number, &layout.schema, values).await?;
+                }
+            }
+            ArrayCells::Coming(rows, columns) => {
+                stream::RowStream::new(&rows, &along, &columns, first)?.write(rows, writer).await?;
+            }
+        }
+        first += array.variables.len();
+    }
+    Ok(writer.fill_rest().await?)
 }
 
 fn expect_new(mode: &IntoMode) -> Result<(), Error> {
@@ -82,13 +130,11 @@ fn expect_new(mode: &IntoMode) -> Result<(), Error> {
 
 fn report(target: &str, layout: &Layout, written: WriteSummary) -> String {
     let shown = target.split(['?', '#']).next().unwrap_or_default();
-    let names: Vec<&str> =
-        layout.schema.variables[layout.labels.len()..].iter().map(|variable| variable.name.as_str()).collect();
     let dimensions: Vec<String> =
         layout.schema.dimensions.iter().map(|dimension| format!("{} {}", dimension.name, dimension.length)).collect();
     let over = if dimensions.is_empty() { String::new() } else { format!(" ({})", dimensions.join(", ")) };
     let (chunks, bytes) = (written.chunks, bytes_as_text(written.bytes));
-    format!("wrote {}{over} to {shown}: {chunks} chunks, {bytes}", names.join(", "))
+    format!("wrote {}{over} to {shown}: {chunks} chunks, {bytes}", layout.names.join(", "))
 }
 
 fn bytes_as_text(bytes: u64) -> String {
@@ -121,10 +167,11 @@ fn slabs(shape: &[u64], length: u64) -> impl Iterator<Item = (Region, usize, usi
 async fn write_whole(
     writer: &mut ZarrWriter,
     variable: usize,
-    (shape, chunk_shape): (&[u64], &[u64]),
+    schema: &StoreSchema,
     values: &ArrayRef,
 ) -> Result<(), Error> {
-    for (region, start, cells) in slabs(shape, chunk_shape.first().copied().unwrap_or(1)) {
+    let length = schema.variables[variable].chunk_shape.first().copied().unwrap_or(1);
+    for (region, start, cells) in slabs(&schema.shape(variable), length) {
         writer.write(variable, &region, &values.slice(start, cells)).await?;
     }
     Ok(())

@@ -1,8 +1,11 @@
 //! Chunks put together from regions that come in any order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::io;
 
-use super::cells::{Cells, Fill, copy_piece};
+use super::cells::{Cells, Fill};
+use super::scratch::Scratch;
+use super::waiting::Waiting;
 use crate::array::{ChunkGrid, Region};
 
 /// The chunks of one variable: those that have some of their cells wait here for the others.
@@ -11,23 +14,25 @@ pub(super) struct Assembly {
     grid: ChunkGrid,
     fill: Fill,
     waiting: HashMap<Vec<u64>, Waiting>,
-    done: HashSet<Vec<u64>>,
+    done: ChunkSet,
     /// No more cells come; what is not there is missing.
     closed: bool,
     buffered_bytes: usize,
-}
-
-/// A chunk that has some of its cells.
-#[derive(Debug)]
-struct Waiting {
-    cells: Cells,
-    seen: Seen,
+    scratch: Scratch,
 }
 
 impl Assembly {
     /// No cells yet; those that lie outside the array's shape are `fill`.
     pub(super) fn new(grid: ChunkGrid, fill: Fill) -> Self {
-        Self { grid, fill, waiting: HashMap::new(), done: HashSet::new(), closed: false, buffered_bytes: 0 }
+        Self {
+            grid,
+            fill,
+            waiting: HashMap::new(),
+            done: ChunkSet::default(),
+            closed: false,
+            buffered_bytes: 0,
+            scratch: Scratch::default(),
+        }
     }
 
     /// The chunks.
@@ -48,43 +53,45 @@ impl Assembly {
         let Some(piece) = inside.intersection(region).or_else(|| (region.rank() == 0).then(|| region.clone())) else {
             return Ok(None);
         };
-        if self.done.contains(chunk) {
+        if self.done.contains(self.number(chunk)) {
             return Err(twice(chunk));
         }
         let whole = Region::new(inside.start.clone(), self.grid.chunk_shape().to_vec());
         if piece == whole && piece == *region {
             self.expect_unseen(chunk)?;
-            self.done.insert(chunk.to_vec());
+            self.done.insert(self.number(chunk));
             return Ok(Some(std::mem::replace(cells, Cells::Text(vec![]))));
         }
+        let at_once = piece.cells().unwrap_or(0) as usize;
         let waiting = match self.waiting.get_mut(chunk) {
             Some(waiting) => waiting,
             None => {
-                let waiting = Waiting::new(&whole, &inside, &self.fill)?;
-                self.buffered_bytes += waiting.cells.memory_size();
+                let waiting = Waiting::new(&whole, &inside, &self.fill, at_once)?;
+                self.buffered_bytes += waiting.memory_size();
                 self.waiting.entry(chunk.to_vec()).or_insert(waiting)
             }
         };
-        let before = waiting.cells.memory_size();
-        let mut again = false;
-        let seen = &mut waiting.seen;
-        copy_piece(&piece, (region, &*cells), (&whole, &mut waiting.cells), |place, count| {
-            again |= !seen.mark(place, count);
-        });
-        self.buffered_bytes = (self.buffered_bytes + waiting.cells.memory_size()).saturating_sub(before);
-        if again {
-            return Err(twice(chunk));
+        let before = waiting.memory_size();
+        let is_new = waiting.add(&piece, (region, &*cells), &self.fill);
+        self.buffered_bytes = (self.buffered_bytes + waiting.memory_size()).saturating_sub(before);
+        match (is_new, waiting.is_whole()) {
+            (false, _) => Err(twice(chunk)),
+            (true, false) => Ok(None),
+            (true, true) => self.complete(chunk),
         }
-        if waiting.seen.missing > 0 {
-            return Ok(None);
-        }
-        Ok(self.complete(chunk))
+    }
+
+    /// Moves to the disk what can wait there.
+    pub(super) fn spill(&mut self) -> io::Result<()> {
+        self.waiting.values_mut().try_for_each(|waiting| waiting.spill(&mut self.scratch))?;
+        self.buffered_bytes = self.waiting.values().map(Waiting::memory_size).sum();
+        Ok(())
     }
 
     /// Takes one of the chunks that still wait as it is, the cells that never came being `fill`.
-    pub(super) fn take_incomplete(&mut self) -> Option<(Vec<u64>, Cells)> {
-        let chunk = self.waiting.keys().next()?.clone();
-        self.complete(&chunk).map(|cells| (chunk, cells))
+    pub(super) fn take_incomplete(&mut self) -> Result<Option<(Vec<u64>, Cells)>, String> {
+        let Some(chunk) = self.waiting.keys().next().cloned() else { return Ok(None) };
+        Ok(self.complete(&chunk)?.map(|cells| (chunk, cells)))
     }
 
     /// Chunks that have not all of their cells, those that have none included.
@@ -93,7 +100,7 @@ impl Assembly {
             return 0;
         }
         let chunks = self.grid.chunk_counts().iter().product::<u64>();
-        chunks.saturating_sub(self.done.len() as u64)
+        chunks.saturating_sub(self.done.count)
     }
 
     /// From now on the chunks that have not come count as missing.
@@ -101,11 +108,21 @@ impl Assembly {
         self.closed = true;
     }
 
-    fn complete(&mut self, chunk: &[u64]) -> Option<Cells> {
-        let waiting = self.waiting.remove(chunk)?;
-        self.buffered_bytes = self.buffered_bytes.saturating_sub(waiting.cells.memory_size());
-        self.done.insert(chunk.to_vec());
-        Some(waiting.cells)
+    fn complete(&mut self, chunk: &[u64]) -> Result<Option<Cells>, String> {
+        let Some(waiting) = self.waiting.remove(chunk) else { return Ok(None) };
+        self.buffered_bytes = self.buffered_bytes.saturating_sub(waiting.memory_size());
+        self.done.insert(self.number(chunk));
+        let cells = waiting.into_cells(&self.fill, &self.scratch);
+        match cells.map_err(|error| format!("the cells of chunk {chunk:?} that waited on the disk: {error}"))? {
+            Some(cells) => Ok(Some(cells)),
+            None => Err(twice(chunk)),
+        }
+    }
+
+    /// The number of a chunk in C order.
+    fn number(&self, chunk: &[u64]) -> u64 {
+        let counts = self.grid.chunk_counts();
+        chunk.iter().zip(counts).fold(0, |number, (&index, count)| number.wrapping_mul(count).wrapping_add(index))
     }
 
     fn expect_unseen(&self, chunk: &[u64]) -> Result<(), String> {
@@ -113,41 +130,36 @@ impl Assembly {
     }
 }
 
-impl Waiting {
-    fn new(whole: &Region, inside: &Region, fill: &Fill) -> Result<Self, String> {
-        let count = |region: &Region| region.cells().and_then(|cells| usize::try_from(cells).ok());
-        let (Some(all), Some(missing)) = (count(whole), count(inside)) else {
-            return Err("a chunk has more cells than memory has bytes".to_string());
-        };
-        Ok(Self { cells: Cells::filled(fill, all), seen: Seen { bits: vec![0; all.div_ceil(64)], missing } })
-    }
-}
-
 fn twice(chunk: &[u64]) -> String {
     format!("a cell of chunk {chunk:?} was written twice")
 }
 
-/// Which cells of a chunk have come: one bit each.
-#[derive(Debug)]
-struct Seen {
-    bits: Vec<u64>,
-    missing: usize,
+/// Chunks by their numbers: a bit each, in pages of neighbours, as chunks come in some order or other.
+#[derive(Debug, Default)]
+struct ChunkSet {
+    pages: HashMap<u64, Box<[u64; PAGE_WORDS]>>,
+    count: u64,
 }
 
-impl Seen {
-    /// Marks a run; false when a cell of it was marked before.
-    fn mark(&mut self, start: usize, count: usize) -> bool {
-        let (mut place, end, mut fresh) = (start, start + count, true);
-        while place < end {
-            let (word, bit) = (place / 64, place % 64);
-            let run = (64 - bit).min(end - place);
-            let mask = (u64::MAX >> (64 - run)) << bit;
-            fresh &= self.bits[word] & mask == 0;
-            self.bits[word] |= mask;
-            place += run;
-        }
-        self.missing = self.missing.saturating_sub(count);
-        fresh
+/// Words of a page of a [`ChunkSet`].
+const PAGE_WORDS: usize = 64;
+
+impl ChunkSet {
+    fn contains(&self, number: u64) -> bool {
+        let (page, word, bit) = Self::place(number);
+        self.pages.get(&page).is_some_and(|words| words[word] & bit != 0)
+    }
+
+    fn insert(&mut self, number: u64) {
+        let (page, word, bit) = Self::place(number);
+        let words = self.pages.entry(page).or_insert_with(|| Box::new([0; PAGE_WORDS]));
+        self.count += u64::from(words[word] & bit == 0);
+        words[word] |= bit;
+    }
+
+    fn place(number: u64) -> (u64, usize, u64) {
+        let word = number / 64;
+        (word / PAGE_WORDS as u64, (word % PAGE_WORDS as u64) as usize, 1 << (number % 64))
     }
 }
 
@@ -167,9 +179,10 @@ mod tests {
         let row = |y: u64, x: u64, n: u64| Region::new(vec![y, x], vec![1, n]);
         assert_eq!(assembly.place(&[0, 0], &row(0, 0, 3), &mut fixed(&[0, 1, 2])).unwrap(), None);
         assert_eq!(assembly.place(&[0, 1], &row(0, 0, 3), &mut fixed(&[0, 1, 2])).unwrap(), None);
-        assert_eq!(assembly.buffered_bytes(), 8);
+        // Four cells each, and a word of bits.
+        assert_eq!(assembly.buffered_bytes(), 2 * (4 + 8));
         assert_eq!(assembly.place(&[0, 1], &row(1, 2, 1), &mut fixed(&[5])).unwrap(), Some(fixed(&[2, 9, 5, 9])));
-        assert_eq!(assembly.buffered_bytes(), 4);
+        assert_eq!(assembly.buffered_bytes(), 4 + 8);
         assert_eq!(assembly.incomplete_count(), 3);
         let again = assembly.place(&[0, 1], &row(1, 2, 1), &mut fixed(&[5])).unwrap_err();
         assert_eq!(again, "a cell of chunk [0, 1] was written twice");
@@ -177,10 +190,12 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_marked_across_words() {
-        let mut seen = Seen { bits: vec![0; 4], missing: 200 };
-        assert!(seen.mark(60, 80) && seen.mark(0, 60) && seen.mark(140, 60));
-        assert_eq!(seen.missing, 0);
-        assert!(!seen.mark(199, 1));
+    fn chunks_are_told_apart() {
+        let mut set = ChunkSet::default();
+        let numbers = [0, 63, 64, 4095, 4096, u64::MAX];
+        assert!(numbers.iter().all(|&number| !set.contains(number)));
+        numbers.iter().chain(&numbers).for_each(|&number| set.insert(number));
+        assert!(numbers.iter().all(|&number| set.contains(number)) && !set.contains(1) && !set.contains(4097));
+        assert_eq!(set.count, 6);
     }
 }

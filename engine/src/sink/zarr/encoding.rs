@@ -1,12 +1,15 @@
 //! Arrow values → stored cells: which stored type, and what stands for a missing cell.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimeUnit};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array};
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{DataType, Float64Type, TimeUnit};
 use serde_json::Value;
 
-use super::VariableSchema;
 use super::cells::{Cells, Fill};
+use super::{Packing, VariableSchema};
+use crate::source::cf::Packed;
 
 /// What kind of cells a variable has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,23 +43,39 @@ pub(super) struct Encoding {
     pub(super) missing: Option<Fill>,
     /// The Arrow type that the values are brought to first.
     carrier: DataType,
+    packing: Option<Packing>,
 }
 
 impl Encoding {
     /// How a variable is stored; an Arrow type that has no stored counterpart is refused by its name.
     pub(super) fn of(variable: &VariableSchema) -> Result<Self, String> {
-        let (kind, name_v3, name_v2, carrier) = stored_type(variable)?;
+        let packing = variable.packing.clone().filter(|_| variable.data_type == DataType::Float64);
+        let (kind, name_v3, name_v2, carrier) = match &packing {
+            None => stored_type(variable)?,
+            Some(packing) => {
+                let stored = VariableSchema { data_type: packing.stored.clone(), ..variable.clone() };
+                match stored_type(&stored)? {
+                    found @ (CellKind::Integer | CellKind::Float, ..) => found,
+                    _ => return Err(format!("expected values packed into numbers, found {}", packing.stored)),
+                }
+            }
+        };
         let width = carrier.primitive_width().unwrap_or(1);
-        let mut encoding = Self { kind, name_v3, name_v2, width, missing: None, carrier };
+        let mut encoding = Self { kind, name_v3, name_v2, width, missing: None, carrier, packing };
         let own = variable.attributes.get("_FillValue").or(variable.attributes.get("missing_value"));
         encoding.missing = match kind {
-            CellKind::Float => Some(Fill::Fixed(nan(width))),
+            CellKind::Float => Some(Fill::Fixed(own.and_then(|value| float(value, width)).unwrap_or(nan(width)))),
             CellKind::Time { .. } | CellKind::Duration { .. } => Some(Fill::Fixed(i64::MIN.to_le_bytes().to_vec())),
             CellKind::Integer => own.map(|value| encoding.integer(value)).transpose()?,
             CellKind::Text => own.and_then(Value::as_str).map(|text| Fill::Text(text.to_string())),
             CellKind::Boolean => None,
         };
         Ok(encoding)
+    }
+
+    /// From now on the times are stored as floats.
+    pub(super) fn hold_floats(&mut self) {
+        (self.name_v3, self.name_v2, self.missing) = ("float64", "<f8", Some(Fill::Fixed(nan(8))));
     }
 
     /// What cells outside the array's shape hold.
@@ -70,6 +89,14 @@ impl Encoding {
 
     /// The stored cells of values, and whether one of them is missing.
     pub(super) fn encode(&self, values: &ArrayRef) -> Result<(Cells, bool), String> {
+        let packed;
+        let values = match &self.packing {
+            None => values,
+            Some(packing) => {
+                packed = packed_values(values, packing)?;
+                &packed
+            }
+        };
         let cast_values;
         let values = if values.data_type() == &self.carrier {
             values
@@ -97,7 +124,8 @@ impl Encoding {
             return match nulls {
                 None => Ok((cells, false)),
                 Some(nulls) => Err(format!(
-                    "{} of its values are missing, and nothing stands for a missing {}: expected an attribute _FillValue",
+                    "{} of its values are missing, and nothing stands for a missing {}: expected an attribute _FillValue, \
+                     or coalesce(…), or a cast to DOUBLE",
                     nulls.null_count(),
                     self.name_v3
                 )),
@@ -106,7 +134,7 @@ impl Encoding {
         let valid = |place: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(place));
         let clash = match (&cells, missing) {
             // A NaN of the values is a missing cell already.
-            _ if self.kind == CellKind::Float => false,
+            (_, Fill::Fixed(missing)) if self.kind == CellKind::Float && *missing == nan(self.width) => false,
             (Cells::Fixed { width, bytes }, Fill::Fixed(missing)) => {
                 bytes.chunks_exact(*width).enumerate().any(|(place, cell)| cell == &missing[..] && valid(place))
             }
@@ -147,6 +175,39 @@ impl Encoding {
             Some(number) => Ok(Fill::Fixed(number.to_le_bytes()[..self.width].to_vec())),
             None => Err(format!("expected a _FillValue that is an {}, found {value}", self.name_v3)),
         }
+    }
+}
+
+/// Values as the numbers that stand for them in the store; a NaN becomes a missing one.
+fn packed_values(values: &ArrayRef, packing: &Packing) -> Result<ArrayRef, String> {
+    let Some(numbers) = values.as_primitive_opt::<Float64Type>() else {
+        return Err(format!("expected values of type Float64 to pack, found {}", values.data_type()));
+    };
+    let (scale, offset) = (packing.scale.unwrap_or(1.0), packing.offset.unwrap_or(0.0));
+    let is_whole = packing.stored.is_integer();
+    let stored = numbers.iter().map(|number| {
+        let number = number.filter(|number| !number.is_nan())?;
+        let stored = (number - offset) / scale;
+        Some(if is_whole { stored.round() } else { stored })
+    });
+    let stored: ArrayRef = Arc::new(stored.collect::<Float64Array>());
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(&stored, &packing.stored, &options)
+        .map_err(|error| format!("a value does not fit what it is packed into (scale_factor {scale}): {error}"))
+}
+
+/// The bytes of a `_FillValue` of floats that is none of the NaNs.
+fn float(value: &Value, width: usize) -> Option<Vec<u8>> {
+    let value = if let Value::Array(values) = value { values.first()? } else { value };
+    let number = match Packed::from_json(value)? {
+        Packed::Int(number) => number as f64,
+        Packed::Float(number) => number,
+    };
+    match width {
+        _ if number.is_nan() => None,
+        4 => Some((number as f32).to_le_bytes().to_vec()),
+        8 => Some(number.to_le_bytes().to_vec()),
+        _ => None,
     }
 }
 
@@ -215,7 +276,7 @@ fn unit_names(unit: &TimeUnit) -> (&'static str, &'static str) {
 }
 
 /// The quiet NaN that numpy has, of 2, 4 or 8 bytes.
-fn nan(width: usize) -> Vec<u8> {
+pub(super) fn nan(width: usize) -> Vec<u8> {
     match width {
         2 => 0x7e00u16.to_le_bytes().to_vec(),
         4 => f32::NAN.to_le_bytes().to_vec(),

@@ -1,14 +1,13 @@
 //! The metadata of arrays and groups, as xarray reads it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 use super::cells::Fill;
-use super::encoding::{CellKind, Encoding};
+use super::encoding::{CellKind, Encoding, nan};
 use super::time::TimeUnits;
 use super::{StoreSchema, VariableSchema};
-
-/// NaN as xarray writes it in the attributes of version 3: base64 of eight little-endian bytes.
-const NAN_BASE64: &str = "AAAAAAAA+H8=";
 
 /// Attributes that tell how the source was packed: the values come unpacked.
 const PACKING: [&str; 7] =
@@ -130,11 +129,33 @@ pub(super) fn chunk_key(zarr_version: u8, chunk: &[u64]) -> String {
 fn fill_value(array: &Written) -> Option<Value> {
     let missing = array.encoding.missing.as_ref()?;
     match (array.encoding.kind, missing) {
-        (CellKind::Float, _) => Some(json!("NaN")),
+        (CellKind::Float, Fill::Fixed(bytes)) => Some(float(bytes)),
+        (CellKind::Time { .. }, Fill::Fixed(bytes)) if array.units.is_some_and(|units| units.is_float) => {
+            array.has_missing.then(|| float(bytes))
+        }
         (CellKind::Time { .. } | CellKind::Duration { .. }, _) => array.has_missing.then(|| json!(i64::MIN)),
         (_, Fill::Text(text)) => Some(json!(text)),
         (_, Fill::Fixed(bytes)) => Some(integer(bytes, array.encoding.name_v3.starts_with('u'))),
     }
+}
+
+fn float(bytes: &[u8]) -> Value {
+    match number(bytes) {
+        Some(number) if number.is_finite() => json!(number),
+        Some(number) if number.is_infinite() => json!(if number > 0.0 { "Infinity" } else { "-Infinity" }),
+        _ => json!("NaN"),
+    }
+}
+
+/// The number of 4 or 8 bytes; that of a NaN of any width is `None`.
+fn number(bytes: &[u8]) -> Option<f64> {
+    let single = |bytes: [u8; 4]| f64::from(f32::from_le_bytes(bytes));
+    let number = match bytes.len() {
+        4 => bytes.try_into().map(single).ok()?,
+        8 => bytes.try_into().map(f64::from_le_bytes).ok()?,
+        _ => return None,
+    };
+    (!number.is_nan()).then_some(number)
 }
 
 fn integer(bytes: &[u8], unsigned: bool) -> Value {
@@ -154,14 +175,18 @@ fn attributes(schema: &StoreSchema, array: &Written) -> Map<String, Value> {
         CellKind::Time { .. } => {
             let units = array.units.map_or_else(|| json!("microseconds since 1970-01-01"), |units| json!(units.text));
             attributes.insert("units".to_string(), units);
-            let calendar = variable.calendar.as_deref().unwrap_or("proleptic_gregorian");
-            attributes.insert("calendar".to_string(), json!(calendar));
+            let own = array.units.and_then(|units| units.calendar.as_deref()).or(variable.calendar.as_deref());
+            attributes.insert("calendar".to_string(), json!(own.unwrap_or("proleptic_gregorian")));
         }
         CellKind::Duration { unit, numpy } => {
             attributes.insert("units".to_string(), json!(unit));
             attributes.insert("dtype".to_string(), json!(numpy));
         }
         _ => {}
+    }
+    if let Some(packing) = &variable.packing {
+        attributes.extend(packing.scale.map(|scale| ("scale_factor".to_string(), json!(scale))));
+        attributes.extend(packing.offset.map(|offset| ("add_offset".to_string(), json!(offset))));
     }
     let coordinates = coordinates_of(schema, variable);
     if !coordinates.is_empty() {
@@ -171,10 +196,19 @@ fn attributes(schema: &StoreSchema, array: &Written) -> Map<String, Value> {
     if schema.zarr_version == 3
         && let Some(fill) = fill_value(array)
     {
-        let fill = if array.encoding.kind == CellKind::Float { json!(NAN_BASE64) } else { fill };
-        attributes.insert("_FillValue".to_string(), fill);
+        let is_float = array.encoding.name_v3.starts_with("float");
+        attributes.insert("_FillValue".to_string(), if is_float { float_in_base64(array) } else { fill });
     }
     attributes
+}
+
+/// What stands for a missing float, as xarray writes it in the attributes of version 3: eight little-endian bytes.
+fn float_in_base64(array: &Written) -> Value {
+    let missing = match &array.encoding.missing {
+        Some(Fill::Fixed(bytes)) => number(bytes),
+        _ => None,
+    };
+    json!(BASE64.encode(missing.map_or(nan(8), |missing| missing.to_le_bytes().to_vec())))
 }
 
 /// The auxiliary coordinates of a data variable: those on its own dimensions.

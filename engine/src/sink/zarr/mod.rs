@@ -19,7 +19,7 @@ use cells::Cells;
 use encoding::{CellKind, Encoding};
 use metadata::Written;
 use target::Target;
-use time::TimeUnits;
+use time::{TimeUnits, Wanted};
 
 mod assembly;
 mod cells;
@@ -28,12 +28,14 @@ mod encoding;
 mod metadata;
 mod objects;
 mod schema;
+mod scratch;
 mod staging;
 mod target;
 mod time;
+mod waiting;
 
 pub use codec::{Codec, Shuffle};
-pub use schema::{StoreSchema, VariableSchema};
+pub use schema::{Packing, StoreSchema, VariableSchema};
 
 /// Times of up to that many cells wait until all have come, so that their units fit them all (`days since …`).
 const TIMES_HELD_MAX: u64 = 1 << 20;
@@ -124,6 +126,19 @@ impl ZarrWriter {
         self.arrays.iter().map(|array| array.assembly.buffered_bytes()).sum()
     }
 
+    /// Moves cells that wait for the rest of their chunks to the disk, where they can wait there.
+    pub fn spill(&mut self) -> Result<(), SourceError> {
+        self.arrays
+            .iter_mut()
+            .try_for_each(|array| array.assembly.spill())
+            .map_err(|error| self.target.scratch_error(&error))
+    }
+
+    /// Bytes that are held: cells that wait for the rest of their chunks, and chunks that are being stored.
+    pub fn memory_size(&self) -> usize {
+        self.buffered_bytes() + self.target.bytes_in_flight()
+    }
+
     /// Says of every cell that has not come that it is missing. An error for variables that cannot have missing cells.
     pub async fn fill_rest(&mut self) -> Result<(), SourceError> {
         for variable in 0..self.arrays.len() {
@@ -142,7 +157,10 @@ impl ZarrWriter {
             }
             array.has_missing = true;
             // Chunks of which no cell came are not stored, and read as missing.
-            while let Some((chunk, cells)) = self.arrays[variable].assembly.take_incomplete() {
+            loop {
+                let taken = self.arrays[variable].assembly.take_incomplete();
+                let taken = taken.map_err(|message| self.failed(variable, message))?;
+                let Some((chunk, cells)) = taken else { break };
                 self.completed(variable, &chunk, cells).await?;
             }
             self.arrays[variable].assembly.close();
@@ -204,9 +222,20 @@ impl ZarrWriter {
             return self.store(variable, chunk, &cells).await;
         };
         let schema = &self.schema.variables[variable];
-        let wanted = schema.attributes.get("units").and_then(|units| units.as_str());
-        let units = TimeUnits::choose(&cells, &missing, tick_ns, wanted.filter(|_| schema.calendar.is_none()));
+        let text = |name: &str| schema.attributes.get(name).and_then(|value| value.as_str());
+        let of_values = schema.calendar.as_deref();
+        let wanted = text("units").map(|units| Wanted {
+            units,
+            calendar: text("calendar").or(of_values).unwrap_or("standard"),
+            of_values,
+            may_be_float: schema.packing.is_some(),
+        });
+        let units = TimeUnits::choose(&cells, &missing, tick_ns, wanted);
         units.apply(&mut cells, &missing, tick_ns);
+        if units.is_float {
+            array.encoding.hold_floats();
+        }
+        let missing = array.encoding.padding();
         array.units = Some(units);
         let (grid, all) = (array.grid.clone(), Region::whole(&array.shape));
         for chunk in cells_of(&grid.chunks_of(&all)) {

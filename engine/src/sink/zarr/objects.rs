@@ -155,17 +155,3 @@ fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
-
-/// Waits for puts until at most `left` of them are in flight.
-pub(super) async fn settle(
-    puts: &mut tokio::task::JoinSet<Result<(), SourceError>>,
-    left: usize,
-    uri: &str,
-) -> Result<(), SourceError> {
-    while puts.len() > left {
-        if let Some(put) = puts.join_next().await {
-            put.map_err(|e| SourceError::Store { uri: uri.to_string(), message: e.to_string() })??;
-        }
-    }
-    Ok(())
-}

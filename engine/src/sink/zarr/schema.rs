@@ -43,6 +43,19 @@ pub struct VariableSchema {
     pub calendar: Option<String>,
     /// Whether it is an auxiliary coordinate: the variables on its dimensions then name it in `coordinates`.
     pub coordinate: bool,
+    /// How the values are packed; not at all without it.
+    pub packing: Option<Packing>,
+}
+
+/// How values of `Float64`, or times, are packed into stored numbers; of other values it is told that they are packed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Packing {
+    /// The type of the stored numbers. Times are stored as floats only where they are no whole number of their units.
+    pub stored: DataType,
+    /// What a stored number is multiplied with first.
+    pub scale: Option<f64>,
+    /// What is added then.
+    pub offset: Option<f64>,
 }
 
 impl StoreSchema {
@@ -52,7 +65,7 @@ impl StoreSchema {
     }
 
     /// The shape of a variable, by its number.
-    pub(super) fn shape(&self, variable: usize) -> Vec<u64> {
+    pub fn shape(&self, variable: usize) -> Vec<u64> {
         let length = |name: &String| self.dimensions.iter().find(|d| d.name == *name).map_or(0, |d| d.length);
         self.variables.get(variable).map_or(vec![], |v| v.dimensions.iter().map(length).collect())
     }

@@ -11,6 +11,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 
@@ -28,6 +29,8 @@ pub(super) struct Staging {
     lock: File,
     /// Whether files may be written; whoever writes one holds it, so that nothing appears after an abort.
     open: Arc<RwLock<bool>>,
+    /// Whether it is to go: then a commit that is under way ends.
+    is_discarded: AtomicBool,
 }
 
 /// What is under the name of a target.
@@ -56,14 +59,21 @@ pub(super) fn look(target: &Path) -> io::Result<Found> {
 }
 
 impl Staging {
-    /// Begins to write `target`; what dead processes left beside it is cleared away.
-    pub(super) fn begin(target: &Path) -> io::Result<Self> {
-        // Through a link, the directory itself is replaced and the link stays.
-        let target = target.canonicalize().unwrap_or_else(|_| target.to_path_buf());
+    /// Makes room for `target`: what dead processes left beside it is cleared away. This may take its time; nothing of
+    /// it needs to be undone.
+    pub(super) fn prepare(target: &Path) -> io::Result<()> {
+        let target = resolved(target);
         let (parent, name) = parent_and_name(&target)?;
         std::fs::create_dir_all(parent)?;
-        let prefix = format!(".{name}.quarray-");
-        clear_stale(parent, &prefix);
+        clear_stale(parent, &prefix_of(name));
+        Ok(())
+    }
+
+    /// Begins to write `target`. At once: a directory that is being made when its maker goes away would stay.
+    pub(super) fn begin(target: &Path) -> io::Result<Self> {
+        let target = resolved(target);
+        let (parent, name) = parent_and_name(&target)?;
+        let prefix = prefix_of(name);
         let directory = tempfile::Builder::new()
             .prefix(&format!("{prefix}{}-", std::process::id()))
             // The umask takes away what others shall not do, as in any directory.
@@ -72,7 +82,8 @@ impl Staging {
             .keep();
         let lock = File::open(&directory)?;
         lock_now(&lock);
-        Ok(Self { target, directory, lock, open: Arc::new(RwLock::new(true)) })
+        let (open, is_discarded) = (Arc::new(RwLock::new(true)), AtomicBool::new(false));
+        Ok(Self { target, directory, lock, open, is_discarded })
     }
 
     /// Stores a file.
@@ -93,19 +104,32 @@ impl Staging {
 
     /// Gives the directory the target's name, once its bytes are on the disk. The one that had the name goes when
     /// `replace` says so, in one step with the new one's coming; otherwise the name must be free.
-    pub(super) fn commit(self, replace: bool) -> io::Result<()> {
-        *self.open.write() = false;
+    pub(super) fn commit(&self, replace: bool) -> io::Result<()> {
+        // Held to the end: who discards it meanwhile waits, and then there is nothing left to discard.
+        let mut open = self.open.write();
+        *open = false;
         self.synchronize()?;
+        self.expect_wanted()?;
         self.take_name(replace)?;
         let (parent, _) = parent_and_name(&self.target)?;
-        File::open(parent)?.sync_all()
-        // Under the hidden name is the old directory now, if anything: dropping removes it.
+        File::open(parent)?.sync_all()?;
+        // Under the hidden name is the old directory now, if anything.
+        let _ = std::fs::remove_dir_all(&self.directory);
+        Ok(())
     }
 
     /// Takes away all that was written; what is still being written will not be.
     pub(super) fn discard(&self) {
+        self.is_discarded.store(true, Ordering::Relaxed);
         *self.open.write() = false;
         let _ = std::fs::remove_dir_all(&self.directory);
+    }
+
+    fn expect_wanted(&self) -> io::Result<()> {
+        match self.is_discarded.load(Ordering::Relaxed) {
+            true => Err(ErrorKind::Interrupted.into()),
+            false => Ok(()),
+        }
     }
 
     /// Waits until all is on the disk: file by file, or, where there are many, the whole file system at once.
@@ -125,7 +149,7 @@ impl Staging {
                 return if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
             }
         }
-        paths.iter().rev().try_for_each(|path| File::open(path)?.sync_all())
+        paths.iter().rev().try_for_each(|path| self.expect_wanted().and_then(|()| File::open(path)?.sync_all()))
     }
 
     fn take_name(&self, replace: bool) -> io::Result<()> {
@@ -165,6 +189,15 @@ impl Drop for Staging {
     fn drop(&mut self) {
         self.discard();
     }
+}
+
+/// Through a link, the directory itself is replaced and the link stays.
+fn resolved(target: &Path) -> PathBuf {
+    target.canonicalize().unwrap_or_else(|_| target.to_path_buf())
+}
+
+fn prefix_of(name: &str) -> String {
+    format!(".{name}.quarray-")
 }
 
 fn parent_and_name(target: &Path) -> io::Result<(&Path, &str)> {

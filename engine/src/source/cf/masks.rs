@@ -19,7 +19,7 @@ pub enum Packed {
 impl Packed {
     /// From the JSON of an attribute: a number, "NaN", "Infinity", or a float in base64, as xarray writes it to
     /// version 3 of Zarr.
-    fn from_json(value: &Value) -> Option<Self> {
+    pub fn from_json(value: &Value) -> Option<Self> {
         match value {
             Value::Number(number) => number.as_i128().map(Self::Int).or_else(|| number.as_f64().map(Self::Float)),
             Value::String(text) => match text.as_str() {

@@ -11,4 +11,5 @@ mod time;
 
 pub use decoding::{Decoding, Rules};
 pub use masks::Packed;
-pub use roles::coordinate_names;
+pub use roles::{coordinate_names, named_coordinates};
+pub use time::TimeUnits;

@@ -20,6 +20,11 @@ pub fn coordinate_names(attributes: &Map<String, Value>) -> BTreeSet<String> {
     names
 }
 
+/// The names that the attribute `coordinates` of a variable (or of the group) refers to.
+pub fn named_coordinates(attributes: &Map<String, Value>) -> BTreeSet<String> {
+    words(attributes, "coordinates").map(String::from).collect()
+}
+
 fn words<'a>(attributes: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a str> {
     attributes.get(name).and_then(Value::as_str).unwrap_or_default().split_whitespace()
 }

@@ -4,7 +4,7 @@ use crate::source::calendar::{Calendar, CalendarDate, MICROS_PER_DAY};
 
 /// Times as a count of units since an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TimeUnits {
+pub struct TimeUnits {
     /// The calendar of the dates.
     pub calendar: Calendar,
     /// The instant, in microseconds since 1970-01-01 in the calendar.
@@ -23,6 +23,16 @@ impl TimeUnits {
         let (micros, divisor) = unit(units[..at].trim(), calendar)?;
         let reference = reference(units[at + " since ".len()..].trim(), calendar)?;
         Some(Self { calendar, reference, micros, divisor })
+    }
+
+    /// Nanoseconds of a unit.
+    pub fn unit_ns(&self) -> i128 {
+        i128::from(self.micros) * 1_000 / i128::from(self.divisor)
+    }
+
+    /// From 1970-01-01 to the instant that is counted from, nanoseconds in the calendar.
+    pub fn reference_ns(&self) -> i128 {
+        i128::from(self.reference) * 1_000
     }
 
     /// The instant of a whole count, or `None` where it does not fit in 64 bits of microseconds.

@@ -83,6 +83,9 @@ impl Store {
         match error.kind() {
             io::ErrorKind::PermissionDenied => SourceError::PermissionDenied { uri, message: error.to_string() },
             io::ErrorKind::NotFound => SourceError::NotFound { uri, message: error.to_string() },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                SourceError::NoRoom { uri, message: error.to_string() }
+            }
             _ => SourceError::Store { uri, message: error.to_string() },
         }
     }

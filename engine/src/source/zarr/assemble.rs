@@ -67,6 +67,7 @@ fn variable(
         codecs: codec::summary(&codecs),
         shard_shape: shards.is_some().then(|| metadata.chunk_shape.clone()),
         fill_value: metadata.fill_value.as_ref().map(|value| value.to_string().trim_matches('"').to_string()),
+        missing_value: metadata.fill_value.clone().filter(|_| metadata.fill_is_missing),
     };
     let chain = codec::parse(&address, &codecs, &metadata.stored_type, &metadata.fill, &chunk_shape)?;
     let (data_type, nan_is_missing) = (decoding.data_type().clone(), decoding.nan_is_missing());

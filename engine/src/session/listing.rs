@@ -1,0 +1,67 @@
+//! What a session knows by name: datasets, views, tables, functions.
+
+use quarray_lang::diagnostic::Diagnostic;
+
+use super::Session;
+use crate::bind::{Named, stem};
+use crate::catalog::open_dataset;
+use crate::dataset::{Dataset, Role};
+use crate::error::Error;
+use crate::outcome::DatasetSummary;
+use crate::source::store::StoreOptions;
+use crate::summary::summary;
+
+/// A name that queries can use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableListing {
+    /// The name.
+    pub name: String,
+    /// `dataset`, `view`, `table`
+    pub kind: &'static str,
+    /// The columns: name and what it is (`dimension`, `coordinate`, `variable`, `column`).
+    pub columns: Vec<(String, &'static str)>,
+}
+
+impl Session {
+    /// The names that queries can use.
+    pub fn tables(&self) -> Vec<TableListing> {
+        let ours = self.shared.catalog.list().into_iter().map(|(name, named)| match named {
+            Named::View(_) => TableListing { name, kind: "view", columns: Vec::new() },
+            Named::Dataset(source) => TableListing { columns: columns_of(&source.dataset), name, kind: "dataset" },
+        });
+        let context = &self.shared.context;
+        let schema = context.catalog("datafusion").and_then(|catalog| catalog.schema("public"));
+        let tables = schema.map(|schema| schema.table_names()).unwrap_or_default();
+        let tables = tables.into_iter().filter(|name| !name.starts_with("cells_"));
+        ours.chain(tables.map(|name| TableListing { name, kind: "table", columns: Vec::new() })).collect()
+    }
+
+    /// The functions that queries can call.
+    pub fn functions(&self) -> Vec<String> {
+        let state = self.shared.context.state();
+        let mut names: Vec<String> = state.scalar_functions().keys().cloned().collect();
+        names.extend(state.aggregate_functions().keys().cloned());
+        names.extend(state.window_functions().keys().cloned());
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// What an attached name, or the store at a path or URL, holds.
+    pub async fn describe(&self, name: &str) -> Result<DatasetSummary, Error> {
+        match self.shared.catalog.get(&name.to_ascii_lowercase()) {
+            Some(Named::Dataset(source)) => Ok(summary(name, &source)),
+            Some(Named::View(_)) => Err(Error::Bind(Diagnostic::new(format!("`{name}` is a view, no dataset")))),
+            None => Ok(summary(name, open_dataset(&stem(name), name, &StoreOptions::new()).await?.as_ref())),
+        }
+    }
+}
+
+fn columns_of(dataset: &Dataset) -> Vec<(String, &'static str)> {
+    let dimensions = dataset.dimensions.iter().map(|dimension| (dimension.name.clone(), "dimension"));
+    let variables = dataset.variables.iter().filter(|variable| variable.role != Role::Index).map(|variable| {
+        let what = if variable.role == Role::Coordinate { "coordinate" } else { "variable" };
+        (variable.name.clone(), what)
+    });
+    dimensions.chain(variables).collect()
+}

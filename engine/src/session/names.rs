@@ -1,0 +1,72 @@
+//! What the names in a query stand for.
+
+use std::collections::HashMap;
+
+use datafusion::sql::sqlparser::ast::{Expr, Query, Visit};
+
+use super::{BoundQuery, Session};
+use crate::bind::{Named, names_in, plain_name, quoted_path, stem};
+use crate::catalog::{is_file_table, open_dataset};
+use crate::error::Error;
+use crate::outcome::DatasetSummary;
+use crate::source::store::StoreOptions;
+use crate::summary::summary;
+
+impl Session {
+    /// What the names in a query stand for: attached datasets, views and what they name, stores by path.
+    pub(super) async fn names<N: Visit>(&self, node: &N) -> Result<HashMap<String, Named>, Error> {
+        let mut found: HashMap<String, Named> = HashMap::new();
+        let mut waiting = names_in(node);
+        while let Some((name, options)) = waiting.pop() {
+            let (key, named) = match quoted_path(&name) {
+                Some(path) if is_file_table(&path.value) => continue,
+                Some(path) => (path.value.clone(), None),
+                None => {
+                    // The first part of `ds."lat_lon"` is the dataset's name.
+                    let whole = plain_name(&name);
+                    let first =
+                        name.0.first().and_then(|part| part.as_ident()).map(|ident| ident.value.to_ascii_lowercase());
+                    match (self.shared.catalog.get(&whole), first) {
+                        (None, Some(first)) => (first.clone(), self.shared.catalog.get(&first)),
+                        (named, _) => (whole, named),
+                    }
+                }
+            };
+            if found.contains_key(&key) {
+                continue;
+            }
+            match (named, quoted_path(&name)) {
+                (Some(Named::View(query)), _) => {
+                    waiting.extend(names_in(query.as_ref()));
+                    found.insert(key, Named::View(query));
+                }
+                (Some(dataset), _) => drop(found.insert(key, dataset)),
+                (None, Some(path)) => {
+                    let dataset = open_dataset(&stem(&path.value), &path.value, &store_options(&options)).await?;
+                    found.insert(key, Named::Dataset(dataset));
+                }
+                (None, None) => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// The summary of the dataset that a query is nothing but the name of.
+    pub(super) fn bare_summary(&self, query: &Query, bound: &BoundQuery) -> Option<DatasetSummary> {
+        let [(name, _)] = names_in(query).try_into().ok()?;
+        let text = query.to_string().replace("FROM ", "");
+        if !bound.is_bare || text.trim() != name.to_string() {
+            return None;
+        }
+        let key = quoted_path(&name).map_or_else(|| plain_name(&name), |path| path.value.clone());
+        match bound.names.get(&key)? {
+            Named::Dataset(source) => Some(summary(&name.to_string().replace('\'', ""), source)),
+            Named::View(_) => None,
+        }
+    }
+}
+
+fn store_options(options: &[(String, Expr)]) -> StoreOptions {
+    let plain = |text: String| text.trim_matches('\'').to_string();
+    options.iter().map(|(name, value)| (name.to_ascii_lowercase(), plain(value.to_string()))).collect()
+}

@@ -1,0 +1,74 @@
+//! What a session is built with.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use datafusion::prelude::SessionContext;
+
+use super::{Session, Shared};
+use crate::catalog::Catalog;
+use crate::error::Error;
+use crate::functions::{LabelTables, nearest_label};
+use crate::progress::Progress;
+use crate::state::{StateSettings, session_state};
+
+/// The memory that queries may hold when nothing else is said, as a share of the machine's.
+const MEMORY_SHARE: f64 = 0.6;
+
+/// Settings of a session to be.
+#[derive(Debug, Clone, Default)]
+pub struct SessionBuilder {
+    memory_limit: Option<usize>,
+    threads: Option<usize>,
+    grid: Option<bool>,
+}
+
+impl SessionBuilder {
+    /// Bytes that queries of the session may hold at once.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Threads that work on a query; the cores of the machine by default.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Whether plans may stay in arrays (`true` by default); `false` runs everything as rows, with the same answers.
+    #[must_use]
+    pub fn grid(mut self, grid: bool) -> Self {
+        self.grid = Some(grid);
+        self
+    }
+
+    /// The session.
+    pub fn build(self) -> Result<Session, Error> {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let settings = StateSettings {
+            memory_limit: self.memory_limit.unwrap_or_else(default_memory_limit),
+            threads: self.threads.unwrap_or_else(cores),
+            grid: self.grid.unwrap_or(true),
+        };
+        let progress = Arc::new(Progress::default());
+        let context = SessionContext::new_with_state(session_state(&settings, &progress)?).enable_url_table();
+        let label_tables = LabelTables::default();
+        context.register_udf(nearest_label(Arc::clone(&label_tables)));
+        let shared =
+            Shared { context, catalog: Catalog::default(), progress, label_tables, statements: AtomicU64::new(0) };
+        Ok(Session { shared: Arc::new(shared) })
+    }
+}
+
+/// A share of the memory that the machine has, as it tells itself.
+fn default_memory_limit() -> usize {
+    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+        line.split_whitespace().nth(1)?.parse::<usize>().ok()
+    });
+    let bytes = total.map_or(4 << 30, |kibibytes| kibibytes * 1024);
+    (bytes as f64 * MEMORY_SHARE) as usize
+}

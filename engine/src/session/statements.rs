@@ -1,0 +1,91 @@
+//! Statements by kind: what is no query is carried out here.
+
+use datafusion::sql::parser::Statement as PlannedStatement;
+use datafusion::sql::sqlparser::ast::{CreateView, ObjectType, Query, Statement as Ast};
+use quarray_lang::diagnostic::Diagnostic;
+use quarray_lang::statement::{Statement, StatementKind};
+
+use super::Session;
+use crate::bind::{Named, plain_name};
+use crate::error::{Error, planning_error};
+use crate::outcome::{Outcome, Rows};
+use crate::summary::summary;
+
+impl Session {
+    pub(super) async fn statement(&self, text: &str, statement: Statement) -> Result<Outcome, Error> {
+        match statement.kind {
+            StatementKind::Attach { uri, name, options } => {
+                self.attach(&name.value, &uri, &options.into_iter().collect()).await?;
+                Ok(Outcome::Done(format!("attached {}", name.value)))
+            }
+            StatementKind::Detach { name } => match self.shared.catalog.remove(&name.value.to_ascii_lowercase()) {
+                true => Ok(Outcome::Done(format!("detached {}", name.value))),
+                false => Err(Error::Bind(Diagnostic::new(format!("nothing is attached as `{}`", name.value)))),
+            },
+            StatementKind::Let { name, query } => self.create_view(text, &name.value, *query, true).await,
+            StatementKind::Stock(text) => self.stock(&text).await,
+            StatementKind::Sql(statement) => self.sql(text, *statement).await,
+        }
+    }
+
+    async fn sql(&self, text: &str, statement: Ast) -> Result<Outcome, Error> {
+        match statement {
+            Ast::Query(query) => self.run(text, &query).await,
+            Ast::Explain { analyze, statement, .. } if matches!(*statement, Ast::Query(_)) => match *statement {
+                Ast::Query(query) => self.explain(text, &query, analyze).await,
+                _ => Err(Error::Internal("an EXPLAIN lost its query".to_string())),
+            },
+            Ast::CreateView(CreateView { name, query, or_replace, .. }) => {
+                self.create_view(text, &plain_name(&name), *query, or_replace).await
+            }
+            Ast::Drop { object_type: ObjectType::View | ObjectType::Table, names, .. }
+                if names.iter().all(|name| self.shared.catalog.get(&plain_name(name)).is_some()) =>
+            {
+                names.iter().for_each(|name| {
+                    self.shared.catalog.remove(&plain_name(name));
+                });
+                Ok(Outcome::Done("dropped".to_string()))
+            }
+            other => self.other(text, other).await,
+        }
+    }
+
+    async fn create_view(&self, text: &str, name: &str, query: Query, replace: bool) -> Result<Outcome, Error> {
+        self.bind(text, &query).await?;
+        self.shared.catalog.create_view(&name.to_ascii_lowercase(), query, replace)?;
+        Ok(Outcome::Done(format!("created {name}")))
+    }
+
+    /// A statement that DataFusion's own parser reads.
+    async fn stock(&self, text: &str) -> Result<Outcome, Error> {
+        let frame = self.shared.context.sql(text).await.map_err(|error| planning_error(error, text))?;
+        self.frame(frame).await
+    }
+
+    /// A statement that is no query: DDL, SHOW, DESCRIBE, …
+    async fn other(&self, text: &str, statement: Ast) -> Result<Outcome, Error> {
+        if let Ast::ExplainTable { table_name, .. } = &statement
+            && let Some(Named::Dataset(source)) = self.shared.catalog.get(&plain_name(table_name))
+        {
+            let name = table_name.to_string();
+            return Ok(Outcome::Explain(crate::explain::columns(&summary(&name, &source))));
+        }
+        let state = self.shared.context.state();
+        let statement = PlannedStatement::Statement(Box::new(statement));
+        let plan = state.statement_to_plan(statement).await.map_err(|error| planning_error(error, text))?;
+        let frame = self.shared.context.execute_logical_plan(plan).await?;
+        self.frame(frame).await
+    }
+
+    async fn frame(&self, frame: datafusion::prelude::DataFrame) -> Result<Outcome, Error> {
+        let is_empty = frame.schema().fields().is_empty();
+        let stream = frame.execute_stream().await?;
+        match is_empty {
+            true => {
+                Rows::new(stream, Vec::new(), None).collect().await?;
+                Ok(Outcome::Done("done".to_string()))
+            }
+            false => Ok(Outcome::Rows(Rows::new(stream, Vec::new(), None))),
+        }
+    }
+}
