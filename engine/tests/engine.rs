@@ -5,6 +5,8 @@
 mod file_server;
 #[path = "engine/outputs.rs"]
 mod outputs;
+#[path = "engine/store_errors.rs"]
+mod store_errors;
 #[path = "engine/store_servers.rs"]
 mod store_servers;
 #[path = "engine/zarr/mod.rs"]
