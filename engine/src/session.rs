@@ -23,7 +23,8 @@ use crate::outcome::{DatasetSummary, Outcome, Rows};
 use crate::progress::Progress;
 use crate::source::store::StoreOptions;
 use crate::state::{StateSettings, session_state};
-use crate::summary::summary;
+use crate::summary::{columns_of, summary};
+use crate::units::{annotate, lost_units};
 
 /// The memory that queries may hold when nothing else is said, as a share of the machine's.
 const MEMORY_SHARE: f64 = 0.6;
@@ -216,9 +217,10 @@ impl Session {
     async fn run(&self, text: &str, query: &Query) -> Result<Outcome, Error> {
         let bound = self.bind(text, query).await?;
         let shown = self.bare_summary(query, &bound);
-        let (plan, rows) = self.plan(text, bound.relation, &bound.tables).await?;
+        let (plan, rows, units) = self.plan(text, bound.relation, &bound.tables).await?;
         let physical = self.shared.context.state().create_physical_plan(&plan).await.map_err(Error::from)?;
         let stream = datafusion::physical_plan::execute_stream(physical, self.shared.context.task_ctx())?;
+        let stream = annotate(stream, &units);
         let dimensions = rows.dimensions.into_iter().map(|dimension| dimension.name).collect();
         let rows = Rows::new(stream, dimensions, shown);
         match bound.sink {
@@ -232,7 +234,7 @@ impl Session {
 
     async fn explain(&self, text: &str, query: &Query, analyze: bool) -> Result<Outcome, Error> {
         let bound = self.bind(text, query).await?;
-        let (plan, rows) = self.plan(text, bound.relation, &bound.tables).await?;
+        let (plan, rows, _) = self.plan(text, bound.relation, &bound.tables).await?;
         let physical: Arc<dyn ExecutionPlan> = self.shared.context.state().create_physical_plan(&plan).await?;
         match analyze {
             false => Ok(Outcome::Explain(crate::explain::explain(&rows.query, &plan, physical.as_ref()))),
@@ -251,13 +253,13 @@ impl Session {
         Ok(BoundQuery { relation: rows, sink, tables: binder.tables, is_bare, names })
     }
 
-    /// The optimised logical plan of a bound query.
+    /// The optimised logical plan of a bound query, and the units that its columns have lost.
     async fn plan(
         &self,
         text: &str,
         rows: RowRelation,
         tables: &[Arc<crate::scan::CellTable>],
-    ) -> Result<(LogicalPlan, RowRelation), Error> {
+    ) -> Result<(LogicalPlan, RowRelation, Vec<Option<String>>), Error> {
         let context = &self.shared.context;
         for table in tables {
             context.register_table(table.name(), Arc::clone(table) as _)?;
@@ -268,9 +270,10 @@ impl Session {
         for table in tables {
             context.deregister_table(table.name())?;
         }
+        let units = planned.as_ref().map(lost_units).unwrap_or_default();
         let optimized = planned.and_then(cast_literals).and_then(|plan| state.optimize(&plan));
         let optimized = optimized.map_err(|error| planning_error(error, text));
-        Ok((optimized?, rows))
+        Ok((optimized?, rows, units))
     }
 
     /// What the names in a query stand for: attached datasets, views and what they name, stores by path.
@@ -377,16 +380,6 @@ struct BoundQuery {
 fn store_options(options: &[(String, datafusion::sql::sqlparser::ast::Expr)]) -> StoreOptions {
     let plain = |text: String| text.trim_matches('\'').to_string();
     options.iter().map(|(name, value)| (name.to_ascii_lowercase(), plain(value.to_string()))).collect()
-}
-
-fn columns_of(dataset: &crate::dataset::Dataset) -> Vec<(String, &'static str)> {
-    use crate::dataset::Role;
-    let dimensions = dataset.dimensions.iter().map(|dimension| (dimension.name.clone(), "dimension"));
-    let variables = dataset.variables.iter().filter(|variable| variable.role != Role::Index).map(|variable| {
-        let what = if variable.role == Role::Coordinate { "coordinate" } else { "variable" };
-        (variable.name.clone(), what)
-    });
-    dimensions.chain(variables).collect()
 }
 
 /// A share of the memory that the machine has, as it tells itself.

@@ -9,6 +9,8 @@ mod outputs;
 mod store_errors;
 #[path = "engine/store_servers.rs"]
 mod store_servers;
+#[path = "engine/units.rs"]
+mod units;
 #[path = "engine/zarr/mod.rs"]
 mod zarr;
 #[path = "engine/zarr_writer.rs"]

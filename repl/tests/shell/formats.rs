@@ -15,8 +15,11 @@ use super::{STORE, quarray};
 const QUERY: &str = "FROM climate[time[0:2], latitude[0:2], longitude[44:46]] \
     |> SELECT time, latitude, longitude, tas, CAST(tas AS DOUBLE) AS wide, month(time) AS month";
 
+/// Time, latitude, longitude, the value in both widths unless it is missing, the month.
+type Cell = (&'static str, &'static str, &'static str, Option<(f32, f64)>, i32);
+
 /// What xarray reads there.
-const CELLS: [(&str, &str, &str, Option<(f32, f64)>, i32); 8] = [
+const CELLS: [Cell; 8] = [
     ("1999-01-31T00:00:00", "33.0625", "-79.4375", Some((10.916451, 10.916451454162598)), 1),
     ("1999-01-31T00:00:00", "33.0625", "-79.3125", None, 1),
     ("1999-01-31T00:00:00", "33.1875", "-79.4375", Some((11.100645, 11.100645065307617)), 1),

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod batch;
+mod datasets;
+mod drawings;
 #[path = "../../../engine/tests/engine/file_server.rs"]
 #[allow(dead_code, reason = "not every test needs all of its manners")]
 mod file_server;
