@@ -134,7 +134,10 @@ fn leading_cells(variable: &VariableSummary) -> [String; 4] {
 
 fn details(variable: &VariableSummary, room: Option<usize>) -> String {
     if let (Role::Index, Some(preview)) = (variable.role, &variable.preview) {
-        let units = variable.units.as_deref().map(|units| format!("  [{units}]")).unwrap_or_default();
+        // The labels of a time are told as dates: what the store counts them in is no help.
+        let is_time = variable.data_type.starts_with("time");
+        let units = variable.units.as_deref().filter(|_| !is_time).map(|units| format!("  [{units}]"));
+        let units = units.unwrap_or_default();
         let preview = match room {
             Some(room) => fewer_labels(preview, room.saturating_sub(units.width())),
             None => preview.clone(),

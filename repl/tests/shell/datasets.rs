@@ -20,7 +20,7 @@ fn a_summary_of_a_dataset() {
         Coordinates:\r\n  \
           * time       (time)       timestamp  96 B   1999-01-31 1999-02-28 … 1999-11-30 1999-12-31\r\n  \
           * latitude   (latitude)   float32    132 B  33.0625 33.1875 … 36.9375 37.0625  [degrees_north]\r\n  \
-          * longitude  (longitude)  float32    324 B  -84.9375 -84.8125 … -74.9375  [degrees_east]\r\n\
+          * longitude  (longitude)  float32    324 B  -84.9375 -84.8125 … -75.0625 -74.9375  [degrees_east]\r\n\
         Data variables:\r\n    \
             pr   (time, latitude, longitude)  float32  128 kB  [mm/m]  chunks (12, 33, 81)  zstd(1)\r\n    \
             tas  (time, latitude, longitude)  float32  128 kB  [C]  chunks (12, 33, 81)  zstd(1)\r\n\
@@ -48,7 +48,7 @@ fn names_of_every_kind_are_completed() {
     let mut terminal = with_climate();
     // What is typed, and what the line becomes.
     for (keys, line) in [
-        ("FR\tclim\t", "FROM climate"),
+        ("FRO\t cli\t", "FROM climate"),
         ("FROM climate[ti\t", "FROM climate[time"),
         ("FROM climate |> REDU\t", "FROM climate |> REDUCE"),
         ("FROM climate |> REDUCE avg(ta\t", "FROM climate |> REDUCE avg(tas"),

@@ -11,7 +11,7 @@ fn a_line_a_map_and_a_histogram_on_the_terminal() {
     let mut terminal = with_climate();
     let line = "FROM climate |> REDUCE avg(tas) ALONG latitude, longitude |> PLOT WITH (title = 'Mean');";
     let shown =
-        ask(&mut terminal, line, &["Mean\r\n", "tas [C]\r\n", "20 ┤", "10 ┤", "└", "Feb", "Dec", "1999", "time"]);
+        ask(&mut terminal, line, &["Mean\r\n", "tas [C]\r\n", "20.0 ┤", "10.0 ┤", "└", "Feb", "Dec", "1999", "time"]);
     assert!(shown.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c)), "no line:\n{shown}");
     let map = "FROM climate[time[6]] |> SELECT latitude, longitude, tas |> PLOT;";
     let shown = ask(
