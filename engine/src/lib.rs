@@ -23,6 +23,7 @@ pub mod sink;
 pub mod source;
 pub mod state;
 pub mod summary;
+pub mod units;
 
 pub use error::Error;
 pub use labelled::Labelled;

@@ -25,6 +25,7 @@ use crate::functions::LabelTables;
 use crate::outcome::{DatasetSummary, Outcome, Rows};
 use crate::progress::Progress;
 use crate::source::store::StoreOptions;
+use crate::units::{annotate, lost_units};
 
 pub use listing::TableListing;
 pub use settings::SessionBuilder;
@@ -94,9 +95,9 @@ impl Session {
             }
             (Contents::Store(_), _) => Err(Error::Internal("the contents of a store have no place".to_string())),
             (Contents::Rows(relation), sink) => {
-                let plan = self.plan(text, &relation.query, &bound.tables).await?;
+                let planned = self.plan(text, &relation.query, &bound.tables).await?;
                 let dimensions = relation.dimensions.into_iter().map(|dimension| dimension.name).collect();
-                let rows = self.rows(self.physical(&plan).await?, dimensions, shown)?;
+                let rows = self.rows(&planned, dimensions, shown).await?;
                 match sink {
                     Some(Sink::Plot { to, options }) => crate::plot::plot(rows, to, &options).await.map(Outcome::Plot),
                     _ => Ok(Outcome::Rows(rows)),
@@ -114,7 +115,7 @@ impl Session {
                 None => return Err(Error::Bind(Diagnostic::new("expected variables to explain, found none"))),
             },
         };
-        let plan = self.plan(text, &query, &bound.tables).await?;
+        let plan = self.plan(text, &query, &bound.tables).await?.logical;
         let physical = self.physical(&plan).await?;
         match analyze {
             false => Ok(Outcome::Explain(crate::explain::explain(&query, &plan, physical.as_ref()))),
@@ -142,7 +143,7 @@ impl Session {
         text: &str,
         query: &Query,
         tables: &[Arc<crate::scan::CellTable>],
-    ) -> Result<LogicalPlan, Error> {
+    ) -> Result<Planned, Error> {
         let context = &self.shared.context;
         for table in tables {
             context.register_table(table.name(), Arc::clone(table) as _)?;
@@ -153,8 +154,10 @@ impl Session {
         for table in tables {
             context.deregister_table(table.name())?;
         }
+        let units = planned.as_ref().map(lost_units).unwrap_or_default();
         let optimized = planned.and_then(cast_literals).and_then(|plan| state.optimize(&plan));
-        optimized.map_err(|error| planning_error(error, text))
+        let logical = optimized.map_err(|error| planning_error(error, text))?;
+        Ok(Planned { logical, units })
     }
 
     async fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, Error> {
@@ -162,15 +165,16 @@ impl Session {
     }
 
     /// The rows of a plan, which starts to run.
-    fn rows(
+    async fn rows(
         &self,
-        plan: Arc<dyn ExecutionPlan>,
+        planned: &Planned,
         dimensions: Vec<String>,
         shown: Option<DatasetSummary>,
     ) -> Result<Rows, Error> {
         let task = self.shared.context.task_ctx();
         let pool = Arc::clone(task.memory_pool());
-        let mut rows = Rows::new(execute_stream(plan, task)?, dimensions, shown);
+        let stream = execute_stream(self.physical(&planned.logical).await?, task)?;
+        let mut rows = Rows::new(annotate(stream, &planned.units), dimensions, shown);
         rows.memory_pool = Some(pool);
         Ok(rows)
     }
@@ -183,6 +187,13 @@ struct BoundQuery {
     tables: Vec<Arc<crate::scan::CellTable>>,
     is_bare: bool,
     names: HashMap<String, Named>,
+}
+
+/// A query planned.
+struct Planned {
+    logical: LogicalPlan,
+    /// The units that its columns have lost on the way.
+    units: Vec<Option<String>>,
 }
 
 /// What a query is to give.

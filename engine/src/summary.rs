@@ -4,7 +4,7 @@ use arrow::array::Array;
 use arrow::util::display::array_value_to_string;
 use serde_json::{Map, Value};
 
-use crate::dataset::{Role, Variable};
+use crate::dataset::{Dataset, Role, Variable};
 use crate::outcome::{DatasetSummary, VariableSummary};
 use crate::scan::LabelledDataset;
 
@@ -16,10 +16,11 @@ pub fn summary(name: &str, source: &LabelledDataset) -> DatasetSummary {
     let dataset = &source.dataset;
     let mut variables: Vec<VariableSummary> =
         dataset.variables.iter().map(|variable| variable_summary(variable, source)).collect();
+    let place = |name: &str| dataset.dimensions.iter().position(|dimension| dimension.name == name);
     variables.sort_by_key(|variable| match variable.role {
-        Role::Index => 0,
-        Role::Coordinate => 1,
-        Role::Data => 2,
+        Role::Index => (0, place(&variable.name)),
+        Role::Coordinate => (1, None),
+        Role::Data => (2, None),
     });
     DatasetSummary {
         name: name.to_string(),
@@ -28,6 +29,16 @@ pub fn summary(name: &str, source: &LabelledDataset) -> DatasetSummary {
         variables,
         attributes: texts(&dataset.attributes),
     }
+}
+
+/// The columns of a dataset as a table, each with what it is.
+pub fn columns_of(dataset: &Dataset) -> Vec<(String, &'static str)> {
+    let dimensions = dataset.dimensions.iter().map(|dimension| (dimension.name.clone(), "dimension"));
+    let variables = dataset.variables.iter().filter(|variable| variable.role != Role::Index).map(|variable| {
+        let what = if variable.role == Role::Coordinate { "coordinate" } else { "variable" };
+        (variable.name.clone(), what)
+    });
+    dimensions.chain(variables).collect()
 }
 
 fn variable_summary(variable: &Variable, source: &LabelledDataset) -> VariableSummary {
@@ -72,7 +83,10 @@ fn preview(labels: &dyn Array) -> String {
             head.chain(["…".to_string()]).chain(tail).collect()
         }
     };
-    all.join(" ")
+    // Days are days, as long as none of them has a time of day.
+    let days: Option<Vec<&str>> =
+        all.iter().map(|text| if text == "…" { Some("…") } else { text.strip_suffix("T00:00:00") }).collect();
+    days.map_or_else(|| all.join(" "), |days| days.join(" "))
 }
 
 fn texts(attributes: &Map<String, Value>) -> Vec<(String, String)> {

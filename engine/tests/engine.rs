@@ -9,8 +9,12 @@ mod into;
 mod into_xarray;
 #[path = "engine/outputs.rs"]
 mod outputs;
+#[path = "engine/store_errors.rs"]
+mod store_errors;
 #[path = "engine/store_servers.rs"]
 mod store_servers;
+#[path = "engine/units.rs"]
+mod units;
 #[path = "engine/zarr/mod.rs"]
 mod zarr;
 #[path = "engine/zarr_writer.rs"]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quarray_engine::error::Error;
-use quarray_engine::session::TableListing;
+use quarray_engine::session::{Session, TableListing};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Behavior, CompletionType, Config, Editor};
@@ -18,7 +18,7 @@ use crate::helper::ShellHelper;
 use crate::history::history_path;
 use crate::meta::{HELP, MetaCommand, format_name, is_command};
 use crate::output::OutputFile;
-use crate::print::print_summary;
+use crate::print::{print_columns, print_summary};
 use crate::runner::Runner;
 use crate::terminal::{Style, print_text, tell};
 
@@ -135,8 +135,15 @@ impl Shell<'_> {
         match (described, known) {
             (Ok(summary), _) => print_text(&print_summary(&summary, &Style::of_stdout())),
             (Err(failure @ Failure::Query(Error::Cancelled)), _) | (Err(failure), None) => return Err(failure),
-            // A view or an ordinary table has columns, if no dimensions.
-            (Err(_), Some(table)) => print_text(&columns(&table)),
+            (Err(_), Some(table)) => {
+                let name = table.name.replace('"', "\"\"");
+                let columns = |session: Session| async move {
+                    let rows = session.query(&format!("SELECT * FROM \"{name}\" LIMIT 0")).await?.into_rows()?;
+                    Ok((rows.schema(), rows.dimensions))
+                };
+                let (schema, dimensions) = self.runner.run(columns, &mut interrupts)?;
+                print_text(&print_columns(&table, &schema, &dimensions));
+            }
         }
         Ok(())
     }
@@ -227,9 +234,4 @@ fn list(tables: &[TableListing]) -> String {
         format!("{}{padding}  {:<7}  {content}\n", table.name, table.kind)
     };
     tables.iter().map(line).collect()
-}
-
-fn columns(table: &TableListing) -> String {
-    let lines = table.columns.iter().map(|(name, kind)| format!("  {name}  {kind}\n"));
-    format!("{} ({})\n{}", table.name, table.kind, lines.collect::<String>())
 }

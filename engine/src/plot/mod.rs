@@ -112,21 +112,21 @@ fn is_drawable(data_type: &DataType, metadata: &HashMap<String, String>) -> bool
     is_number(data_type) && !metadata.contains_key("calendar")
 }
 
+/// Whether a column is a coordinate, or the label of a dimension of which one was selected.
 fn is_coordinate(metadata: &HashMap<String, String>) -> bool {
-    metadata.get("quarray.role").is_some_and(|role| role == "coordinate")
+    metadata.get("quarray.role").is_some_and(|role| role == "coordinate" || role == "dimension")
 }
 
-/// What several series are together: their names, and their units where these are the same.
+/// What several series are together: their names, with units after all of them where these are the same.
 fn common_label(series: &[(&str, &HashMap<String, String>)]) -> String {
     const NAMES_MAX: usize = 3;
-    let names: Vec<&str> = series.iter().map(|(name, _)| *name).collect();
-    let names = if names.len() > NAMES_MAX { "values".to_string() } else { names.join(", ") };
+    let joined = |names: Vec<String>| if names.len() > NAMES_MAX { "values".to_string() } else { names.join(", ") };
     let units = |metadata: &HashMap<String, String>| metadata.get("units").cloned();
     match series {
         [(_, first), rest @ ..] if rest.iter().all(|(_, other)| units(other) == units(first)) => {
-            with_units(&names, first)
+            with_units(&joined(series.iter().map(|(name, _)| name.to_string()).collect()), first)
         }
-        _ => names,
+        _ => joined(series.iter().map(|(name, metadata)| with_units(name, metadata)).collect()),
     }
 }
 

@@ -52,7 +52,7 @@ impl Session {
             contents.dimensions.push(self.dimension(text, dimension, tables).await?);
         }
         for array in store.arrays {
-            let plan = self.physical(&self.plan(text, &array.query, tables).await?).await?;
+            let plan = self.physical(&self.plan(text, &array.query, tables).await?.logical).await?;
             let number = |name: &String| contents.dimensions.iter().position(|known| known.field.name() == name);
             let places = array.places.iter().filter_map(|(name, column)| Some((number(name)?, column.clone())));
             let rows = self.rows_when_asked(plan);

@@ -1,7 +1,7 @@
 //! A web server of a folder, with the manners that a test wants.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,22 +19,36 @@ pub struct Manners {
     pub hangs_up: bool,
     /// Sends half of the body and no more.
     pub stalls: bool,
+    /// Takes requests and never answers.
+    pub is_silent: bool,
+    /// Answers every request with this status.
+    pub refuses_with: Option<&'static str>,
 }
+
+/// What was asked for so far: `GET path`.
+pub type Requests = Arc<Mutex<Vec<String>>>;
 
 /// Serves a folder on a free port until the runtime ends; gives the address.
 pub async fn serve(folder: &Path, manners: Manners) -> String {
+    serve_counted(folder, manners).await.0
+}
+
+/// Serves a folder, and writes down what is asked for.
+pub async fn serve_counted(folder: &Path, manners: Manners) -> (String, Requests) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let folder = Arc::new(folder.to_path_buf());
+    let requests = Requests::default();
+    let seen = requests.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer_all(stream, folder.clone(), manners));
+            tokio::spawn(answer_all(stream, folder.clone(), manners, seen.clone()));
         }
     });
-    address
+    (address, requests)
 }
 
-async fn answer_all(stream: TcpStream, folder: Arc<PathBuf>, manners: Manners) {
+async fn answer_all(stream: TcpStream, folder: Arc<PathBuf>, manners: Manners, requests: Requests) {
     let mut stream = BufReader::new(stream);
     loop {
         let mut head = vec![];
@@ -45,6 +59,11 @@ async fn answer_all(stream: TcpStream, folder: Arc<PathBuf>, manners: Manners) {
                 Ok(_) if line.trim().is_empty() => break,
                 Ok(_) => head.push(line.trim().to_string()),
             }
+        }
+        requests.lock().unwrap().push(head[0].trim_end_matches(" HTTP/1.1").to_string());
+        if manners.is_silent {
+            let _ = stream.read_u8().await;
+            return;
         }
         let (response, body, keep) = answer(&head, &folder, manners);
         let sent = async {
@@ -71,6 +90,9 @@ fn answer(head: &[String], folder: &Path, manners: Manners) -> (String, Vec<u8>,
     let path = path.split('?').next().unwrap().trim_start_matches('/');
     let path = percent_encoding::percent_decode_str(path).decode_utf8().unwrap().into_owned();
     let plain = |status: &str| (format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"), vec![], true);
+    if let Some(status) = manners.refuses_with {
+        return plain(status);
+    }
     let Ok(bytes) = std::fs::read(folder.join(&path)) else {
         return plain(if manners.hides_missing { "403 Forbidden" } else { "404 Not Found" });
     };

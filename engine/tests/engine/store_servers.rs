@@ -11,12 +11,12 @@ use quarray_engine::source::store::{Store, StoreOptions};
 use crate::file_server::{Manners, serve};
 use crate::zarr_writer::{check_small, small_schema, small_values, write_small};
 
-fn options(pairs: &[(&str, &str)]) -> StoreOptions {
+pub(crate) fn options(pairs: &[(&str, &str)]) -> StoreOptions {
     pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }
 
 /// The value of an environment variable; without it the test says that it is skipped.
-fn server(variable: &str) -> Option<String> {
+pub(crate) fn server(variable: &str) -> Option<String> {
     let value = std::env::var(variable).ok();
     if value.is_none() {
         eprintln!("skipped: {variable} is not set (see .ci/servers)");
@@ -25,7 +25,7 @@ fn server(variable: &str) -> Option<String> {
 }
 
 /// A key that no other run of the tests uses.
-fn fresh_key(name: &str) -> String {
+pub(crate) fn fresh_key(name: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     format!("{name}-{}-{}", std::process::id(), now.as_nanos())
 }
@@ -210,5 +210,6 @@ async fn s3_with_keys() {
     check_cloud(&format!("s3://quarray-test/{}", fresh_key("x")), &options(&pairs)).await;
     check_cloud(&format!("s3://quarray-test/{}/deeper/with space.zarr", fresh_key("x")), &options(&pairs)).await;
     let nowhere = Store::open("s3://no-such-bucket/x", &options(&pairs)).unwrap();
-    assert_eq!(nowhere.get("x").await.unwrap(), None);
+    let error = nowhere.get("x").await.unwrap_err();
+    assert!(matches!(error, SourceError::NotFound { .. }) && error.to_string().contains("NoSuchBucket"), "{error}");
 }

@@ -3,7 +3,7 @@
 use quarray_engine::outcome::{Axis, AxisLabels};
 
 use super::ticks::{Tick, Ticks, number_ticks};
-use super::time_ticks::time_ticks;
+use super::time_ticks::{instant_text, time_ticks};
 
 /// A stretch of an axis in its own units: numbers, microseconds, or the numbers of texts.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,25 +18,29 @@ enum Kind {
     Numbers,
     Times,
     Texts(Vec<String>),
+    /// A single position and its label.
+    Only(f64, String),
+    /// Nothing is there: nothing is marked.
+    Nothing,
 }
 
 impl Scale {
     /// Of numbers, widened when there is but one.
     pub(crate) fn numbers(low: f64, high: f64) -> Self {
-        Self { low, high, kind: Kind::Numbers }.widened()
+        let reach = (low.abs() * 0.05).max(0.5);
+        Self { low, high, kind: Kind::Numbers }.widened(reach)
     }
 
     /// From the first position of an axis to its last.
     pub(crate) fn of_positions(axis: &Axis) -> Self {
-        let positions = positions(axis);
-        let (low, high) = extent(positions.iter().copied());
-        Self { low, high, kind: Kind::of(&axis.labels) }.widened()
+        let (low, high) = extent(positions(axis).into_iter());
+        Self { low, high, kind: Kind::of(axis) }.widened(reach(axis))
     }
 
     /// From the outer edge of the first cell of an axis to that of the last.
     pub(crate) fn of_cells(axis: &Axis) -> Self {
         let (low, high) = extent(cell_edges(axis).into_iter());
-        Self { low, high, kind: Kind::of(&axis.labels) }.widened()
+        Self { low, high, kind: Kind::of(axis) }.widened(reach(axis))
     }
 
     /// Where a value lies, 0 at the low end and 1 at the high one.
@@ -50,6 +54,11 @@ impl Scale {
             Kind::Numbers => number_ticks(self.low, self.high, count),
             Kind::Times => time_ticks(self.low, self.high, count),
             Kind::Texts(texts) => text_ticks(texts, count),
+            Kind::Only(position, text) => {
+                let mark = Tick { value: *position, label: shorten(text), context: String::new() };
+                Ticks { marks: vec![mark], factor: String::new() }
+            }
+            Kind::Nothing => Ticks::default(),
         }
     }
 
@@ -58,14 +67,12 @@ impl Scale {
         self.kind == Kind::Times
     }
 
-    fn widened(mut self) -> Self {
-        let reach = match self.kind {
-            Kind::Times => 43_200e6,
-            _ => (self.low.abs() * 0.05).max(0.5),
-        };
+    /// Around a single value, as far as `reach`.
+    fn widened(mut self, reach: f64) -> Self {
         if !(self.low.is_finite() && self.high.is_finite()) {
-            (self.low, self.high) = (0.0, 1.0);
-        } else if self.high <= self.low {
+            return Self { low: 0.0, high: 1.0, kind: Kind::Nothing };
+        }
+        if self.high <= self.low {
             (self.low, self.high) = (self.low - reach, self.low + reach);
         }
         self
@@ -73,12 +80,40 @@ impl Scale {
 }
 
 impl Kind {
-    fn of(labels: &AxisLabels) -> Self {
-        match labels {
+    fn of(axis: &Axis) -> Self {
+        if let [only] = positions(axis)[..] {
+            return Self::Only(only, only_text(&axis.labels));
+        }
+        match &axis.labels {
             AxisLabels::Numbers(_) => Self::Numbers,
             AxisLabels::Times(_) => Self::Times,
             AxisLabels::Texts(texts) => Self::Texts(texts.clone()),
         }
+    }
+}
+
+/// The label of an axis that has one.
+fn only_text(labels: &AxisLabels) -> String {
+    match labels {
+        AxisLabels::Numbers(numbers) => numbers.first().map(|number| plain_number(*number)).unwrap_or_default(),
+        AxisLabels::Times(times) => times.first().map(|micros| instant_text(*micros)).unwrap_or_default(),
+        AxisLabels::Texts(texts) => texts.first().cloned().unwrap_or_default(),
+    }
+}
+
+fn plain_number(number: f64) -> String {
+    if number != 0.0 && !(1e-3..1e9).contains(&number.abs()) {
+        return format!("{number:e}");
+    }
+    let text = format!("{number:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+/// Half the length of a cell that has no neighbours.
+fn reach(axis: &Axis) -> f64 {
+    match axis.labels {
+        AxisLabels::Times(_) => 43_200e6,
+        _ => 0.5,
     }
 }
 
@@ -96,7 +131,7 @@ pub(crate) fn cell_edges(axis: &Axis) -> Vec<f64> {
     let positions = positions(axis);
     let (first, last) = match positions.as_slice() {
         [] => return Vec::new(),
-        [only] => return vec![only - 0.5, only + 0.5],
+        [only] => return vec![only - reach(axis), only + reach(axis)],
         [first, second, ..] => {
             let [.., before, last] = positions.as_slice() else { return Vec::new() };
             (first - (second - first) / 2.0, last + (last - before) / 2.0)
@@ -128,5 +163,40 @@ fn shorten(text: &str) -> String {
     match text.chars().count() > LONGEST {
         true => text.chars().take(LONGEST - 1).chain(['…']).collect(),
         false => text.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_label_is_the_only_mark() {
+        let check = |labels: AxisLabels, expected: &str| {
+            let axis = Axis { label: String::new(), labels };
+            for scale in [Scale::of_positions(&axis), Scale::of_cells(&axis)] {
+                let marks = scale.ticks(9).marks;
+                assert_eq!(marks.iter().map(|mark| mark.label.as_str()).collect::<Vec<_>>(), [expected]);
+                assert!((scale.share(marks[0].value) - 0.5).abs() < 1e-9 && !scale.is_time());
+            }
+        };
+        check(AxisLabels::Times(vec![925_430_400_000_000]), "1999-04-30");
+        check(AxisLabels::Times(vec![925_473_600_000_000]), "1999-04-30 12:00");
+        check(AxisLabels::Numbers(vec![-84.9375]), "-84.9375");
+        check(AxisLabels::Numbers(vec![f64::from(0.1f32)]), "0.1");
+        check(AxisLabels::Numbers(vec![2e12]), "2e12");
+        check(AxisLabels::Numbers(vec![0.0]), "0");
+        check(AxisLabels::Texts(vec!["a".to_string()]), "a");
+    }
+
+    #[test]
+    fn where_nothing_is_nothing_is_marked() {
+        for labels in [AxisLabels::Times(vec![]), AxisLabels::Numbers(vec![]), AxisLabels::Numbers(vec![f64::NAN])] {
+            let axis = Axis { label: String::new(), labels };
+            for scale in [Scale::of_positions(&axis), Scale::of_cells(&axis)] {
+                assert_eq!((scale.share(0.5), scale.ticks(9)), (0.5, Ticks::default()));
+            }
+        }
+        assert_eq!(Scale::numbers(f64::INFINITY, f64::NEG_INFINITY).ticks(9), Ticks::default());
     }
 }

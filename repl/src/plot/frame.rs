@@ -58,7 +58,7 @@ impl Frame {
         let bottom_words = SMALL.size + if has_context { SMALL.size + 4.0 } else { 0.0 };
         let x_label = if labels.x.is_empty() { 0.0 } else { LABEL.size + GAP };
         let bottom = size.1 - MARGIN - x_label - bottom_words - MARK - 4.0;
-        let y_ticks = y.ticks((((bottom - top) / 48.0) as usize).clamp(2, 12));
+        let y_ticks = rows_of_ticks(&y, bottom - top);
         let widest = y_ticks.marks.iter().map(|mark| canvas.text_width(&mark.label, SMALL)).fold(0.0, f64::max);
         let y_label = if labels.y.is_empty() { 0.0 } else { LABEL.size + GAP * 1.5 };
         let left = MARGIN + y_label + widest + MARK + 4.0;
@@ -71,7 +71,7 @@ impl Frame {
     pub(crate) fn shrink(&mut self, canvas: &dyn Canvas, area: Rect) {
         self.area = area;
         self.x_ticks = fitting_ticks(canvas, &self.x, area.width());
-        self.y_ticks = self.y.ticks(((area.height() / 48.0) as usize).clamp(2, 12));
+        self.y_ticks = rows_of_ticks(&self.y, area.height());
     }
 
     /// The dot where a value of the horizontal axis lies.
@@ -121,6 +121,13 @@ impl Frame {
         let y_label_x = left - MARK - 4.0 - widest - GAP;
         canvas.text(&with_factor(&labels.y, &self.y_ticks), (y_label_x, middle.1), LABEL, Anchor::Middle, true)?;
         self.draw_head(canvas, labels)
+    }
+
+    /// Says in the middle that there is nothing to be seen.
+    pub(crate) fn say_empty(&self, canvas: &mut dyn Canvas) -> Result<(), PlotError> {
+        let Rect { left, top, right, bottom } = self.area;
+        let middle = (f64::midpoint(left, right), f64::midpoint(top, bottom));
+        canvas.text("no values", middle, CONTEXT, Anchor::Middle, false)
     }
 
     fn draw_head(&self, canvas: &mut dyn Canvas, labels: &Labels) -> Result<(), PlotError> {
@@ -182,6 +189,19 @@ pub(crate) fn with_factor(label: &str, ticks: &Ticks) -> String {
         true => label.to_string(),
         false => format!("{label} ({})", ticks.factor).trim().to_string(),
     }
+}
+
+/// Marks one above the other: what their labels leave out stands beside the first and wherever it changes.
+fn rows_of_ticks(scale: &Scale, height: f64) -> Ticks {
+    let mut ticks = scale.ticks(((height / 48.0) as usize).clamp(2, 12));
+    let mut last = String::new();
+    for mark in &mut ticks.marks {
+        if mark.context != last {
+            last = std::mem::take(&mut mark.context);
+            mark.label = format!("{} {last}", mark.label);
+        }
+    }
+    ticks
 }
 
 /// As many marks as fit side by side.

@@ -39,6 +39,9 @@ pub(crate) fn draw(canvas: &mut dyn Canvas, size: (f64, f64), cells: &Cells<'_>)
         frame.shrink(canvas, area);
     }
     frame.draw_behind(canvas, size, false)?;
+    if colours.is_none() {
+        frame.say_empty(canvas)?;
+    }
     if let Some(colours) = &colours {
         let fineness = canvas.pixels_per_dot();
         let pixels = |dots: f64| ((dots * fineness).round() as usize).max(1);

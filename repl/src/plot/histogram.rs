@@ -16,10 +16,12 @@ pub(crate) struct Bins<'a> {
 
 /// Draws the bins on a page of that many dots.
 pub(crate) fn draw(canvas: &mut dyn Canvas, size: (f64, f64), bins: &Bins<'_>) -> Result<(), PlotError> {
-    let highest = bins.counts.iter().copied().max().unwrap_or(0) as f64;
-    let (first, last) = (bins.edges.first().copied(), bins.edges.last().copied());
-    let x = Scale::numbers(first.unwrap_or(f64::NAN), last.unwrap_or(f64::NAN));
-    let y = Scale::numbers(0.0, (highest * 1.05).max(1.0));
+    let highest =
+        bins.counts.iter().copied().max().filter(|&highest| highest > 0).map_or(f64::NAN, |count| count as f64);
+    // Without values there are edges of no meaning.
+    let edge = |edge: Option<&f64>| edge.copied().filter(|_| highest.is_finite()).unwrap_or(f64::NAN);
+    let x = Scale::numbers(edge(bins.edges.first()), edge(bins.edges.last()));
+    let y = Scale::numbers(0.0, highest * 1.05);
     let labels = Labels {
         title: bins.title.to_string(),
         x: bins.value_label.to_string(),
@@ -36,6 +38,9 @@ pub(crate) fn draw(canvas: &mut dyn Canvas, size: (f64, f64), bins: &Bins<'_>) -
         if count > 0 {
             canvas.fill(bar, line_colour(0))?;
         }
+    }
+    if highest.is_nan() {
+        frame.say_empty(canvas)?;
     }
     frame.draw_around(canvas, &labels)
 }

@@ -16,6 +16,9 @@ pub(crate) struct Lines<'a> {
     pub(crate) series: &'a [(String, Vec<f64>)],
 }
 
+/// The width of a value without neighbours.
+const DOT: f64 = 6.0;
+
 /// Draws the lines on a page of that many dots.
 pub(crate) fn draw(canvas: &mut dyn Canvas, size: (f64, f64), lines: &Lines<'_>) -> Result<(), PlotError> {
     let (low, high) = extent(lines.series.iter().flat_map(|(_, values)| values.iter().copied()));
@@ -34,8 +37,13 @@ pub(crate) fn draw(canvas: &mut dyn Canvas, size: (f64, f64), lines: &Lines<'_>)
         let dots = x_dots.iter().zip(values).map(|(&x, &value)| (x, frame.y_dot(value)));
         let width = if values.len() > 2000 { 1.2 } else { 1.8 };
         for run in runs(dots) {
+            // A value without neighbours is a dot: a line as short as that could not be seen.
+            let width = if run.len() == 1 { DOT } else { width };
             canvas.line(&thin_out(run), width, line_colour(index))?;
         }
+    }
+    if low > high {
+        frame.say_empty(canvas)?;
     }
     frame.draw_around(canvas, &labels)
 }

@@ -1,6 +1,6 @@
 //! Round instants along an axis: years, months, days, hours.
 
-use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 
 use super::ticks::{Tick, Ticks, number_ticks, round_step};
 
@@ -42,6 +42,17 @@ pub(crate) fn time_ticks(low: f64, high: f64, count: usize) -> Ticks {
         next = advance(at, step);
     }
     Ticks { marks, factor: String::new() }
+}
+
+/// An instant by itself: its date, and the time of day where it has one.
+pub(crate) fn instant_text(micros: i64) -> String {
+    let Some(at) = DateTime::from_timestamp_micros(micros).map(|at| at.naive_utc()) else { return micros.to_string() };
+    let format = match at.time() {
+        NaiveTime::MIN => "%Y-%m-%d",
+        time if time.second() == 0 && time.nanosecond() == 0 => "%Y-%m-%d %H:%M",
+        _ => "%Y-%m-%d %H:%M:%S%.f",
+    };
+    at.format(format).to_string()
 }
 
 fn step_for(least: f64) -> Step {

@@ -1,6 +1,7 @@
 //! Results as bytes: one writer a format, each fed batch by batch and holding no more than it must.
 
 mod cell;
+mod columns;
 mod csv;
 mod flatten;
 mod ipc;
@@ -18,6 +19,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
+pub use columns::print_columns;
 pub use summary::{bytes_text, print_summary};
 pub use time::write_timestamp;
 

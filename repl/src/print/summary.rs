@@ -40,6 +40,9 @@ pub fn bytes_text(bytes: u64) -> String {
     }
 }
 
+/// Attributes shown from the beginning and from the end on a terminal: what the dataset is stays in sight.
+const ATTRIBUTES_EITHER_END: usize = 6;
+
 struct Page<'a> {
     style: &'a Style,
     text: String,
@@ -65,12 +68,15 @@ impl Page<'_> {
         let rows: Vec<[String; 4]> = variables.iter().map(|variable| leading_cells(variable)).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
         let widths = [width(0), width(1), width(2), width(3)];
+        // After the mark, the columns and the gaps behind them.
+        let used = 4 + widths.iter().map(|width| width + 2).sum::<usize>();
+        let room = self.style.width.map(|width| width.saturating_sub(used));
         for (row, variable) in rows.iter().zip(variables) {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(widths) {
                 let _ = write!(line, "{cell}{}  ", " ".repeat(width - cell.width()));
             }
-            line.push_str(&details(variable));
+            line.push_str(&details(variable, room));
             let mark = if variable.role == Role::Index { "  * " } else { "    " };
             let line = self.fit(line.trim_end(), 4);
             let _ = writeln!(self.text, "{mark}{line}");
@@ -81,8 +87,26 @@ impl Page<'_> {
         if attributes.is_empty() {
             return;
         }
-        let _ = writeln!(self.text, "{}", self.style.paint("1", "Attributes:"));
-        let width = attributes.iter().map(|(name, _)| name.width() + 1).max().unwrap_or(0);
+        let is_cut = self.style.is_terminal() && attributes.len() > 2 * ATTRIBUTES_EITHER_END + 1;
+        let (head, tail) = match is_cut {
+            true => {
+                let tail = attributes.len() - ATTRIBUTES_EITHER_END;
+                (&attributes[..ATTRIBUTES_EITHER_END], &attributes[tail..])
+            }
+            false => (attributes, &attributes[..0]),
+        };
+        let count =
+            if is_cut { format!(" ({} of {})", head.len() + tail.len(), attributes.len()) } else { String::new() };
+        let _ = writeln!(self.text, "{}{count}", self.style.paint("1", "Attributes:"));
+        let width = head.iter().chain(tail).map(|(name, _)| name.width() + 1).max().unwrap_or(0);
+        self.attribute_lines(head, width);
+        if is_cut {
+            let _ = writeln!(self.text, "    ⋮");
+        }
+        self.attribute_lines(tail, width);
+    }
+
+    fn attribute_lines(&mut self, attributes: &[(String, String)], width: usize) {
         for (name, value) in attributes {
             let padding = " ".repeat(width - name.width());
             let line = self.fit(&format!("{name}:{padding}{value}"), 4);
@@ -108,10 +132,17 @@ fn leading_cells(variable: &VariableSummary) -> [String; 4] {
     ]
 }
 
-fn details(variable: &VariableSummary) -> String {
+fn details(variable: &VariableSummary, room: Option<usize>) -> String {
     if let (Role::Index, Some(preview)) = (variable.role, &variable.preview) {
-        let units = variable.units.as_deref().map(|units| format!("  [{units}]"));
-        return format!("{preview}{}", units.unwrap_or_default());
+        // The labels of a time are told as dates: what the store counts them in is no help.
+        let is_time = variable.data_type.starts_with("time");
+        let units = variable.units.as_deref().filter(|_| !is_time).map(|units| format!("  [{units}]"));
+        let units = units.unwrap_or_default();
+        let preview = match room {
+            Some(room) => fewer_labels(preview, room.saturating_sub(units.width())),
+            None => preview.clone(),
+        };
+        return format!("{preview}{units}");
     }
     let mut parts = Vec::new();
     if let Some(units) = &variable.units {
@@ -127,9 +158,43 @@ fn details(variable: &VariableSummary) -> String {
     parts.join("  ")
 }
 
+/// The labels with as many of them left out in the middle as it takes to fit; the first and the last one stay.
+fn fewer_labels(preview: &str, room: usize) -> String {
+    if preview.width() <= room {
+        return preview.to_string();
+    }
+    let labels: Vec<&str> = preview.split(' ').collect();
+    let gap = labels.iter().position(|label| *label == "…");
+    let (head, tail) = labels.split_at(gap.unwrap_or(labels.len().div_ceil(2)));
+    let (mut head, mut tail) = (head.to_vec(), tail[usize::from(gap.is_some())..].to_vec());
+    loop {
+        let text = [&head[..], &["…"], &tail[..]].concat().join(" ");
+        if text.width() <= room || head.len() + tail.len() <= 2 {
+            return text;
+        }
+        if head.len() >= tail.len() {
+            head.pop();
+        } else {
+            tail.remove(0);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_in_the_middle_give_way() {
+        let check = |preview: &str, room: usize, expected: &str| assert_eq!(fewer_labels(preview, room), expected);
+        check("1 2 3 … 7 8 9", 13, "1 2 3 … 7 8 9");
+        check("1 2 3 … 7 8 9", 12, "1 2 … 7 8 9");
+        check("1 2 3 … 7 8 9", 7, "1 … 8 9");
+        check("1 2 3 … 7 8 9", 0, "1 … 9");
+        check("10 20 30 40", 9, "10 … 40");
+        check("10 20", 3, "10 … 20");
+        check("10", 1, "10 …");
+    }
 
     #[test]
     fn bytes_for_people() {

@@ -26,6 +26,10 @@ pub(crate) struct TableWriter {
 
 const HEAD_ROWS: usize = 20;
 const TAIL_ROWS: usize = 20;
+/// Rows from either end on the smallest of terminals.
+const FEW_ROWS: usize = 5;
+/// Title, rules, names, units, the mark of what is left out, the count, the time and the next prompt.
+const LINES_AROUND: usize = 10;
 
 impl TableWriter {
     pub(crate) fn new(sink: Sink, shape: &Shape, style: &Style) -> Self {
@@ -92,27 +96,27 @@ impl TableWriter {
         Some(format!("{names}[{dimensions}]{}", units.unwrap_or_default()))
     }
 
-    fn grid(&self, tail: Vec<Vec<Text>>) -> Grid {
+    fn grid(&self, mut tail: Vec<Vec<Text>>) -> Grid {
+        let mut head = self.head.clone();
+        if let (true, Some(lines)) = (self.row_count > (HEAD_ROWS + TAIL_ROWS) as u64, self.style.height) {
+            // What is cut anyway is cut so that the names of the columns stay in sight.
+            let rows = (lines.saturating_sub(LINES_AROUND) / 2).clamp(FEW_ROWS, HEAD_ROWS);
+            head.truncate(rows);
+            tail.drain(..tail.len().saturating_sub(rows));
+        }
         let columns = self.schema.fields().iter().map(|field| Column {
             name: field.name().clone(),
             units: units(field).map(str::to_string),
             is_right: is_numeric(field.data_type()),
         });
-        let shown = (self.head.len() + tail.len()) as u64;
+        let shown = (head.len() + tail.len()) as u64;
         let plural = if self.row_count == 1 { "" } else { "s" };
         let count = format!("{} row{plural}", group_digits(self.row_count));
         let footer = match shown < self.row_count {
             true => format!("{count} ({shown} shown)"),
             false => count,
         };
-        Grid {
-            title: self.title(),
-            columns: columns.collect(),
-            is_cut: shown < self.row_count,
-            head: self.head.clone(),
-            tail,
-            footer,
-        }
+        Grid { title: self.title(), columns: columns.collect(), is_cut: shown < self.row_count, head, tail, footer }
     }
 }
 

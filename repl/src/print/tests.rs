@@ -158,6 +158,20 @@ fn a_large_array_shows_its_first_and_last_rows() {
 }
 
 #[test]
+fn a_cut_table_fits_the_terminal() {
+    for (height, rows) in [(10, 5), (24, 7), (40, 15), (200, 20)] {
+        let style = Style { width: Some(80), height: Some(height), ..Style::default() };
+        let text = String::from_utf8(bytes_of(Format::Table, &array(365, 5), &["time", "y"], &style)).unwrap();
+        assert_eq!(text.lines().filter(|line| line.contains("T00:00:00")).count(), 2 * rows, "{text}");
+        assert!(text.ends_with(&format!("1,825 rows ({} shown)\n", 2 * rows)), "{text}");
+        assert!(height < 24 || text.lines().count() + 2 <= height, "{text}");
+    }
+    let style = Style { width: Some(80), height: Some(24), ..Style::default() };
+    let text = String::from_utf8(bytes_of(Format::Table, &array(8, 5), &["time", "y"], &style)).unwrap();
+    assert!(!text.contains('⋮') && text.ends_with("\n40 rows\n"), "{text}");
+}
+
+#[test]
 fn forty_rows_are_shown_whole() {
     let text = String::from_utf8(bytes_of(Format::Table, &array(40, 1), &[], &Style::default())).unwrap();
     assert!(!text.contains('⋮') && text.ends_with("\n40 rows\n"), "{text}");

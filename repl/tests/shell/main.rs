@@ -2,17 +2,35 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod batch;
+mod datasets;
+mod drawings;
+#[path = "../../../engine/tests/engine/file_server.rs"]
+#[allow(dead_code, reason = "not every test needs all of its manners")]
+mod file_server;
+mod formats;
 mod into;
 mod pty;
+mod replica;
+mod served;
 mod session;
 
 use std::process::Command;
+
+/// A year of monthly temperature and rain.
+const STORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/rnz-bcsd.zarr");
 
 /// The command, without anything of the environment that changes what it does.
 fn quarray() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quarray"));
     for name in ["NO_COLOR", "COLORTERM", "EDITOR", "VISUAL", "XDG_STATE_HOME"] {
         command.env_remove(name);
+    }
+    for (name, _) in std::env::vars_os() {
+        let is_of_store =
+            name.to_str().is_some_and(|name| ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|of| name.starts_with(of)));
+        if is_of_store {
+            command.env_remove(name);
+        }
     }
     command.env("QUARRAY_HISTORY", "");
     command

@@ -14,6 +14,8 @@ pub struct Terminal {
     screen: Receiver<Vec<u8>>,
     /// Everything that the program has written, as it came.
     pub seen: String,
+    /// The same in bytes: a character may come in two pieces.
+    bytes: Vec<u8>,
     /// Where in `seen` the next expectation starts.
     place: usize,
     child: Child,
@@ -51,7 +53,7 @@ impl Terminal {
                 }
             }
         });
-        Self { keyboard, screen: receiver, seen: String::new(), place: 0, child }
+        Self { keyboard, screen: receiver, seen: String::new(), bytes: Vec::new(), place: 0, child }
     }
 
     /// Types.
@@ -74,7 +76,10 @@ impl Terminal {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.screen.recv_timeout(left) {
-                Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
+                Ok(piece) => {
+                    self.bytes.extend(piece);
+                    self.seen = whole_characters(&self.bytes);
+                }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     panic!("expected {text:?}; the screen after the last expectation:\n{rest}");
                 }
@@ -115,6 +120,12 @@ fn open_terminal(columns: u16) -> (File, OwnedFd) {
     // SAFETY: sets a flag of our own descriptor: the child has no use for it.
     unsafe { libc::fcntl(ours.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
     (File::from(ours), theirs)
+}
+
+/// The text of bytes, without a character at the end that is still to be completed.
+fn whole_characters(bytes: &[u8]) -> String {
+    let is_cut = std::str::from_utf8(bytes).err().filter(|error| error.error_len().is_none());
+    String::from_utf8_lossy(&bytes[..is_cut.map_or(bytes.len(), |error| error.valid_up_to())]).into_owned()
 }
 
 /// The text that is left when colours and movements of the cursor are taken out. An unfinished sequence at the end

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::pty::Terminal;
 use super::quarray;
 
-const PROMPT: &str = "quarray> ";
+pub const PROMPT: &str = "quarray> ";
 
-fn start(command: Command) -> Terminal {
+pub fn start(command: Command) -> Terminal {
     let mut terminal = Terminal::start(command, 100);
     terminal.expect("for help");
     terminal.expect(PROMPT);
@@ -17,7 +17,7 @@ fn start(command: Command) -> Terminal {
 
 /// Types a line at the prompt, waits for the answer and for the next prompt: what is typed in between may be lost, as
 /// the editor takes the terminal over only then.
-fn ask(terminal: &mut Terminal, line: &str, answers: &[&str]) -> String {
+pub fn ask(terminal: &mut Terminal, line: &str, answers: &[&str]) -> String {
     terminal.type_keys(line);
     terminal.type_keys("\r");
     // The last drawing of the line is the one that the cursor leaves.
@@ -31,7 +31,7 @@ fn ask(terminal: &mut Terminal, line: &str, answers: &[&str]) -> String {
     seen
 }
 
-fn leave(mut terminal: Terminal) {
+pub fn leave(mut terminal: Terminal) {
     terminal.type_keys("\x04");
     assert_eq!(terminal.end().code(), Some(0));
 }

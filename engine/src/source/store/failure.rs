@@ -113,6 +113,12 @@ impl Store {
     }
 }
 
+/// Whether the server said that there is no bucket or container of that name.
+pub(super) fn lacks_container(error: &object_store::Error) -> bool {
+    let words = words_of(error);
+    ["NoSuchBucket", "ContainerNotFound"].iter().any(|code| words.starts_with(code))
+}
+
 /// What the server said, as short as it can be told.
 fn words_of(error: &object_store::Error) -> String {
     let mut deepest: &dyn StdError = error;

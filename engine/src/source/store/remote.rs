@@ -8,6 +8,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStoreExt};
 
+use super::failure::lacks_container;
 use super::{Kind, Store};
 use crate::source::SourceError;
 
@@ -162,7 +163,8 @@ impl Store {
 
     fn is_absence(&self, error: &object_store::Error) -> bool {
         match error {
-            object_store::Error::NotFound { .. } => true,
+            // Where the whole bucket is missing, a name is misspelt: no object of it is merely absent.
+            object_store::Error::NotFound { .. } => !lacks_container(error),
             object_store::Error::PermissionDenied { .. } => self.traits.missing_is_forbidden,
             _ => false,
         }

@@ -14,7 +14,7 @@ use super::metadata::{self, ArrayMetadata};
 use super::shard::Sharding;
 use super::stored_type::StoredType;
 use crate::array::ChunkGrid;
-use crate::dataset::{Dataset, Encoding, Role, Variable};
+use crate::dataset::{Dataset, Dimension, Encoding, Role, Variable};
 use crate::source::SourceError;
 use crate::source::cf::{Decoding, Packed, Rules, coordinate_names};
 use crate::source::store::Store;
@@ -43,7 +43,18 @@ pub(super) fn dataset(store: Store, hierarchy: Hierarchy, options: &DecodeOption
         };
         variables.push(variable(&store, node, address, metadata, names, role, options)?);
     }
-    Ok(Dataset { uri: store.uri, dimensions: dimensions.all, variables, attributes: hierarchy.attributes })
+    let dimensions = in_the_order_of_data(dimensions.all, &variables);
+    Ok(Dataset { uri: store.uri, dimensions, variables, attributes: hierarchy.attributes })
+}
+
+/// The dimensions as the data have them, outermost first: those of the variable with the most of them, then those of the
+/// others. A store lists its arrays in an order of its own, often that of the alphabet.
+fn in_the_order_of_data(mut dimensions: Vec<Dimension>, variables: &[Variable]) -> Vec<Dimension> {
+    let mut variables: Vec<&Variable> = variables.iter().collect();
+    variables.sort_by_key(|variable| (variable.role != Role::Data, std::cmp::Reverse(variable.dimensions.len())));
+    let names: Vec<&String> = variables.iter().flat_map(|variable| &variable.dimensions).collect();
+    dimensions.sort_by_key(|dimension| names.iter().position(|name| **name == dimension.name).unwrap_or(names.len()));
+    dimensions
 }
 
 fn variable(

@@ -1,7 +1,7 @@
 //! Heat maps: two coloured cells to a character, or shades where there are no colours.
 
 use super::line::heading;
-use super::{Framed, Page, row_labels};
+use super::{Framed, NO_VALUES, Page, row_labels};
 use crate::plot::axis::Scale;
 use crate::plot::colour::{Colour, ColourScale};
 use crate::plot::frame::with_factor;
@@ -11,7 +11,7 @@ use crate::plot::ticks::number_ticks;
 /// Draws the cells.
 pub(super) fn draw(page: &Page, cells: &Cells<'_>) -> String {
     let Some(colours) = ColourScale::of(cells.values) else {
-        return "no values\n".to_string();
+        return NO_VALUES.to_string();
     };
     let (x, y) = (Scale::of_cells(cells.x), Scale::of_cells(cells.y));
     let (width, height) = size(page, cells, &x, &y);

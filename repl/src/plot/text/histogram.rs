@@ -2,12 +2,15 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::Page;
 use super::line::heading;
+use super::{NO_VALUES, Page};
 use crate::plot::colour::line_colour;
 
 /// Draws the bins; neighbours are put together where there are more of them than lines.
 pub(super) fn draw(page: &Page, label: &str, edges: &[f64], counts: &[u64]) -> String {
+    if counts.iter().all(|&count| count == 0) {
+        return format!("{}{NO_VALUES}", heading(page, label));
+    }
     let together = counts.len().div_ceil(page.height).max(1);
     let bins: Vec<(f64, f64, u64)> = counts
         .chunks(together)
@@ -19,8 +22,12 @@ pub(super) fn draw(page: &Page, label: &str, edges: &[f64], counts: &[u64]) -> S
         })
         .collect();
     let decimals = decimals(bins.iter().map(|(start, end, _)| end - start).fold(f64::INFINITY, f64::min));
-    let ranges: Vec<String> =
-        bins.iter().map(|(start, end, _)| format!("[{start:.decimals$}, {end:.decimals$})")).collect();
+    let range = |(index, (start, end, _)): (usize, &(f64, f64, u64))| {
+        // The last bin has its end too: it is the largest value.
+        let close = if index + 1 == bins.len() { ']' } else { ')' };
+        format!("[{start:.decimals$}, {end:.decimals$}{close}")
+    };
+    let ranges: Vec<String> = bins.iter().enumerate().map(range).collect();
     let highest = bins.iter().map(|bin| bin.2).max().unwrap_or(0).max(1);
     let range_width = ranges.iter().map(|range| range.width()).max().unwrap_or(0);
     let room = page.width.saturating_sub(range_width + highest.to_string().len() + 4).max(8);

@@ -3,7 +3,7 @@
 use quarray_engine::outcome::Axis;
 
 use super::braille::Dots;
-use super::{Framed, Page, row_labels};
+use super::{Framed, NO_VALUES, Page, row_labels};
 use crate::plot::axis::{Scale, extent, positions};
 use crate::plot::colour::line_colour;
 use crate::plot::frame::with_factor;
@@ -11,6 +11,9 @@ use crate::plot::frame::with_factor;
 /// Draws the lines.
 pub(super) fn draw(page: &Page, x: &Axis, y_label: &str, series: &[(String, Vec<f64>)]) -> String {
     let (low, high) = extent(series.iter().flat_map(|(_, values)| values.iter().copied()));
+    if low > high {
+        return format!("{}{NO_VALUES}", heading(page, y_label));
+    }
     let y = Scale::numbers(low, high);
     let (row_labels, ticks) = row_labels(&y, page.height);
     let gutter = row_labels.iter().flatten().map(|label| label.chars().count()).max().unwrap_or(0);

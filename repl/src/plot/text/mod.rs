@@ -32,6 +32,9 @@ pub fn draw_text(spec: &PlotSpec, style: &Style) -> String {
     text
 }
 
+/// Stands in place of a drawing without a single value.
+const NO_VALUES: &str = "no values\n";
+
 /// The room there is.
 #[derive(Debug, Clone)]
 struct Page {
