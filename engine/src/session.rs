@@ -220,7 +220,7 @@ impl Session {
         let physical = self.shared.context.state().create_physical_plan(&plan).await.map_err(Error::from)?;
         let stream = datafusion::physical_plan::execute_stream(physical, self.shared.context.task_ctx())?;
         let dimensions = rows.dimensions.into_iter().map(|dimension| dimension.name).collect();
-        let rows = Rows::new(stream, dimensions, shown);
+        let rows = Rows::new(stream, dimensions, shown).with_cells(rows.cells.map(|cells| cells.count));
         match bound.sink {
             None => Ok(Outcome::Rows(rows)),
             Some(Sink::Plot { to, options }) => crate::plot::plot(rows, to, &options).await.map(Outcome::Plot),

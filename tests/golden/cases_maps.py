@@ -184,6 +184,9 @@ def spans(book: Casebook) -> None:
     book.array("span_through_subquery", "era", "SELECT lat, sum(ps) AS s FROM (SELECT * FROM era) AS e GROUP BY lat", era.ps.sum(["time", "lon"]).to_dataset(name="s"), tolerance="sum")
     book.array("span_through_extend", "era", "FROM era |> EXTEND w * 2 AS ww |> AGGREGATE sum(ps) AS s GROUP BY lat", era.ps.sum(["time", "lon"]).to_dataset(name="s"), tolerance="sum")
     book.array("span_auxiliary_coordinate", "era", "SELECT lat, lon, area FROM era[lat[0:2]]", era.area.isel(lat=slice(0, 2)).drop_vars(["area", "crs"]).to_dataset(name="area"))
+    book.array("span_of_dimensions_alone", "era", "SELECT lat, lon, lat + lon AS v FROM era", (era.lat + era.lon).drop_vars(["area", "crs"], errors="ignore").to_dataset(name="v"), types={"v": "float"})
+    book.rows("span_of_dimensions_counts_the_largest", "era", "SELECT lat, count(*) AS n FROM era GROUP BY lat",
+              {"lat": era.lat.values, "n": [80 * 4 * 8] * 6}, dims=["lat"])
     wet = era.p.isel(time=(era.p > 20).values)
     book.rows("span_fixed_table", "era", 'SELECT time, p FROM era."time" WHERE p > 20 ORDER BY time', {"time": wet.time.values, "p": wet.values},
               ordered=True, dims=None)

@@ -4,14 +4,20 @@
 //! columns it names are on (LANGUAGE: no cell is counted twice), array steps become `SELECT`s, and what SQL cannot say is
 //! refused with a place in the text. What comes out is planned by DataFusion's own SQL planner.
 
+mod absent;
 mod aggregate;
 mod block;
 mod build;
+mod first_cells;
+mod frames;
+mod grouped;
 mod interpolate;
 mod items;
 mod join;
 mod literals;
+mod looks;
 mod names;
+mod parts;
 mod pipeline;
 mod query;
 mod reduce;
@@ -35,6 +41,7 @@ use crate::error::Error;
 use crate::functions::LabelTables;
 use crate::scan::{CellTable, LabelledDataset, Order};
 
+pub use first_cells::CellRows;
 pub use literals::cast_literals;
 pub use pipeline::Pipeline;
 pub use source::{names_in, plain_name, quoted_path, stem};
@@ -68,6 +75,8 @@ pub struct RowRelation {
     pub dimensions: Vec<ResultDimension>,
     /// Whether it says in which order its rows come, or how many.
     pub is_ordered: bool,
+    /// What is known of its rows where they are the cells of a table.
+    pub cells: Option<CellRows>,
 }
 
 /// A dimension of a result.

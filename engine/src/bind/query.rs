@@ -159,7 +159,7 @@ impl Binder<'_> {
             mut other => {
                 self.set_operands(&mut other)?;
                 query.body = Box::new(other);
-                Ok(Relation::Rows(RowRelation { query, alias: None, dimensions: Vec::new(), is_ordered }))
+                Ok(Relation::Rows(RowRelation { query, alias: None, dimensions: Vec::new(), is_ordered, cells: None }))
             }
         }
     }
@@ -177,10 +177,12 @@ impl Binder<'_> {
         }
         let is_limited = limit.is_some() || fetch.is_some();
         let mut rows = if is_limited { self.ordered(relation)? } else { self.rows(relation)? };
+        limit.iter().for_each(|limit| self.read_first(&rows, limit));
         rows.query.with = with;
         rows.query.limit_clause = limit;
         rows.query.fetch = fetch;
         rows.is_ordered |= is_limited;
+        rows.cells = rows.cells.filter(|_| !is_limited);
         Ok(Relation::Rows(rows))
     }
 

@@ -139,7 +139,9 @@ impl Binder<'_> {
             (Relation::Cells(pipeline), ArrayStep::Mask(mut condition)) => {
                 let mut pipeline = pipeline;
                 let named = self.resolve(&pipeline, &mut condition, &Vec::new(), true)?;
-                let dimensions = dimensions_together(&pipeline, &named);
+                // A dimension of one chosen label is none of the condition's any more.
+                let mut dimensions = dimensions_together(&pipeline, &named);
+                dimensions.retain(|name| pipeline.axis(name).is_some_and(|axis| !axis.scalar));
                 pipeline.steps.push(PipelineStep::Mask { condition, dimensions });
                 Ok(Relation::Cells(pipeline))
             }
@@ -197,7 +199,7 @@ impl Binder<'_> {
         let keys = kept.iter().map(|dimension| build::column(&dimension.name)).collect();
         select.group_by = GroupByExpr::Expressions(keys, Vec::new());
         let query = build::query(select)?;
-        Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: kept, is_ordered: false }))
+        Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: kept, is_ordered: false, cells: None }))
     }
 
     /// `UNION`, `INTERSECT` and `EXCEPT` with other queries.
@@ -217,10 +219,16 @@ impl Binder<'_> {
         let template = build::select(Vec::new(), build::table("none", &Ident::new("none")))?;
         let mut query = build::query(template)?;
         query.body = Box::new(body);
-        Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: Vec::new(), is_ordered: false }))
+        Ok(Relation::Rows(RowRelation {
+            query,
+            alias: rows.alias,
+            dimensions: Vec::new(),
+            is_ordered: false,
+            cells: None,
+        }))
     }
 
-    fn pipe_rows(&mut self, mut rows: RowRelation, operator: &PipeOperator) -> Result<Relation, Error> {
+    fn pipe_rows(&mut self, rows: RowRelation, operator: &PipeOperator) -> Result<Relation, Error> {
         let alias = rows.alias.clone();
         let mut dimensions = rows.dimensions.clone();
         let mut is_ordered = rows.is_ordered;
@@ -239,12 +247,11 @@ impl Binder<'_> {
                 let offset = offset.clone().map(|value| Offset { value, rows: OffsetRows::None });
                 limit_clause =
                     Some(LimitClause::LimitOffset { limit: Some(expr.clone()), offset, limit_by: Vec::new() });
-                let mut query = rows.query;
+                let mut query = rows.query.clone();
                 if query.limit_clause.is_none() && query.fetch.is_none() {
+                    limit_clause.iter().for_each(|limit| self.read_first(&rows, limit));
                     query.limit_clause = limit_clause;
-                    rows.query = query;
-                    rows.is_ordered = true;
-                    return Ok(Relation::Rows(rows));
+                    return Ok(Relation::Rows(RowRelation { query, is_ordered: true, cells: None, ..rows }));
                 }
             }
             PipeOperator::Select { exprs } => {
@@ -288,7 +295,7 @@ impl Binder<'_> {
         let mut query = build::query(select)?;
         query.order_by = order_by;
         query.limit_clause = limit_clause;
-        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered }))
+        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered, cells: None }))
     }
 }
 

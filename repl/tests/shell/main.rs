@@ -3,6 +3,7 @@
 
 mod batch;
 mod pty;
+mod refused;
 mod session;
 
 use std::process::Command;
