@@ -139,6 +139,10 @@ def masks(book: Casebook) -> None:
     book.array("mask_integers", "integers", "FROM integers |> MASK scl IN (4, 5, 6) |> REDUCE count(i2) AS n, sum(i2) AS s ALONG x",
                xr.Dataset({"n": book.stores["integers"].i2.where(book.stores["integers"].scl.isin([4, 5, 6])).count("x"),
                            "s": book.stores["integers"].i2.astype("f8").where(book.stores["integers"].scl.isin([4, 5, 6])).sum("x")}), types={"s": "int"})
+    day = book.stores["era"].isel(time=11).reset_coords(drop=True)
+    for name, limit in (("kept", -1), ("gone", 1000)):
+        book.array(f"mask_by_one_label_{name}", "era", f"FROM era[time[11]] |> MASK p > {limit} |> SELECT lat, lon, orog, ps",
+                   xr.Dataset({"orog": day.orog, "ps": day.ps}).where(day.p > limit))
     book.array("mask_after_map", "era", f"{start} |> EXTEND ps - 1000 AS d |> MASK d > 10 |> SELECT time, lat, lon, d",
                (era.ps - 1000).where(era.ps - 1000 > 10).to_dataset(name="d"))
     book.array("mask_count_keeps_shape", "era", "FROM era |> MASK t > 10 |> REDUCE count(t) AS n ALONG time",

@@ -263,6 +263,13 @@ def empty_selections(book: Casebook) -> None:
     year = daily.tmin.isel(time=slice(0, 0))
     book.array("empty_time", "daily", "FROM daily[time[0:0]] |> REDUCE avg(tmin), count(tmin) AS n ALONG time",
                xr.Dataset({"tmin": widened(year).mean("time"), "n": year.count("time")}).reset_coords(drop=True), dims=["y", "x"], types={"n": "int"})
+    sites = book.stores["noleap"].tas
+    book.array("empty_time_of_unsorted_labels", "noleap", "FROM noleap[time[0:0]] |> REDUCE max(tas), count(tas) AS n ALONG time",
+               xr.Dataset({"tas": xr.full_like(sites.isel(time=0, drop=True), np.nan), "n": sites.isel(time=slice(0, 0)).count("time")}), dims=["site"], types={"n": "int"})
+    book.array("order_of_unsorted_labels", "noleap", "FROM noleap |> REDUCE max(tas), count(tas) AS n ALONG time",
+               xr.Dataset({"tas": sites.max("time"), "n": sites.count("time")}), dims=["site"], types={"n": "int"})
+    book.array("order_of_unsorted_labels_cell_by_cell", "noleap", "SELECT time, site, tas * 2 AS v FROM noleap[time[0:40]]",
+               (sites.isel(time=slice(0, 40)) * 2).to_dataset(name="v"), tolerance="f32", types={"v": "float"})
     book.array("empty_resample", "daily", "FROM daily[time[0:0], x[0]] |> RESAMPLE avg(tmin) TO time '1 month'",
                widened(year).isel(x=0).reset_coords(drop=True).to_dataset(name="tmin"), dims=["time", "y"])
 

@@ -84,6 +84,9 @@ def spelled(book: Casebook) -> None:
     month = [era.p.values[(days >= (pd.Timestamp(day) - pd.DateOffset(months=1)).to_datetime64()) & (days <= day)] for day in days]
     book.array("window_interval_of_a_month", "era", "FROM era |> EXTEND sum(p[time - INTERVAL '1 month' : time]) AS v |> SELECT time, v",
                era.p.copy(data=[w.sum() for w in month]).to_dataset(name="v"), tolerance="sum")
+    eddies = book.stores["era"].ps.drop_vars(["area", "crs"]).isel(time=slice(0, 3))
+    book.array("bracket_after_window_along_another_dimension", "era", "FROM era[time[0:3]] |> EXTEND ps - avg(ps) OVER (ALONG lon) AS d |> SEL lat = 40 |> SELECT time, lon, d",
+               (eddies - eddies.mean("lon")).sel(lat=40).to_dataset(name="d"), tolerance="sum")
     book.error("window_interval_of_latitudes", "era", "FROM era |> EXTEND avg(t[lat - INTERVAL '3 days' : lat]) AS v |> SELECT time, lat, lon, v", "lat", "times")
     book.error("window_in_sql_unknown_dimension", "era", "SELECT time, window_avg(p, tme => range(-6, 0)) AS v FROM era", "tme", "time")
     book.error("window_in_sql_without_range", "era", "SELECT time, window_avg(p, time => 6) AS v FROM era", "range(-6, 0)")
