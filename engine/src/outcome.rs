@@ -47,6 +47,8 @@ pub struct Rows {
     /// All labels of dimensions, in dimension order, where the planner knows them before the rows come. Where every
     /// dimension has its labels here, rows may come in any order.
     pub labels: Option<Vec<(String, ArrayRef)>>,
+    /// How many rows there will be, where that is known before they come.
+    pub cells: Option<u64>,
     /// What those who hold rows in memory take it from; unbounded where there is none.
     pub memory_pool: Option<Arc<dyn MemoryPool>>,
     stream: SendableRecordBatchStream,
@@ -55,7 +57,13 @@ pub struct Rows {
 impl Rows {
     /// Rows with the dimensions that are their key.
     pub fn new(stream: SendableRecordBatchStream, dimensions: Vec<String>, summary: Option<DatasetSummary>) -> Self {
-        Self { dimensions, summary, labels: None, memory_pool: None, stream }
+        Self { dimensions, summary, labels: None, cells: None, memory_pool: None, stream }
+    }
+
+    /// The rows, of which there will be so many.
+    pub(crate) fn with_cells(mut self, cells: Option<u64>) -> Self {
+        self.cells = cells;
+        self
     }
 
     /// All labels of a dimension, where they are known before the rows come.

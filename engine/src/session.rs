@@ -96,8 +96,9 @@ impl Session {
             (Contents::Store(_), _) => Err(Error::Internal("the contents of a store have no place".to_string())),
             (Contents::Rows(relation), sink) => {
                 let planned = self.plan(text, &relation.query, &bound.tables).await?;
+                let cells = relation.cells.map(|cells| cells.count);
                 let dimensions = relation.dimensions.into_iter().map(|dimension| dimension.name).collect();
-                let rows = self.rows(&planned, dimensions, shown).await?;
+                let rows = self.rows(&planned, dimensions, shown).await?.with_cells(cells);
                 match sink {
                     Some(Sink::Plot { to, options }) => crate::plot::plot(rows, to, &options).await.map(Outcome::Plot),
                     _ => Ok(Outcome::Rows(rows)),

@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::span::Span;
 
+/// Characters of a line that are shown whole.
+const LINE_CHARACTERS_MAX: usize = 240;
+
 /// One thing wrong with a query: lower case, no final period, naming what was found and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -66,13 +69,27 @@ fn pointer(text: &str, span: Span) -> String {
     let end = floor(text, span.end).clamp(start, line_end);
     let line = text.get(line_start..line_end).unwrap_or("").trim_end_matches('\r');
     let number = (before.matches('\n').count() + 1).to_string();
-    let lead = text.get(line_start..start).unwrap_or("");
+    let column = text.get(line_start..start).unwrap_or("").chars().count() + 1;
+    let (line, lead) = around(line, column - 1);
     // Tabs are kept, so that the carets stand under the place however wide a tab is.
-    let indent: String = lead.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-    let carets = "^".repeat(text.get(start..end).unwrap_or("").chars().count().max(1));
+    let indent: String = line.chars().take(lead).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let shown = line.chars().count().saturating_sub(lead);
+    let carets = "^".repeat(text.get(start..end).unwrap_or("").chars().count().min(shown).max(1));
     let gutter = " ".repeat(number.len());
-    let column = lead.chars().count() + 1;
     format!("{gutter}--> {number}:{column}\n{gutter} |\n{number} | {line}\n{gutter} | {indent}{carets}\n")
+}
+
+/// A line, or of a long one what is around its character `place`; and where in it this character is.
+fn around(line: &str, place: usize) -> (String, usize) {
+    let length = line.chars().count();
+    if length <= LINE_CHARACTERS_MAX {
+        return (line.to_string(), place);
+    }
+    let first = place.saturating_sub(LINE_CHARACTERS_MAX / 2);
+    let part: String = line.chars().skip(first).take(LINE_CHARACTERS_MAX).collect();
+    let before = if first > 0 { "…" } else { "" };
+    let after = if first + LINE_CHARACTERS_MAX < length { "…" } else { "" };
+    (format!("{before}{part}{after}"), place - first + before.chars().count())
 }
 
 /// The nearest boundary between characters at or before `byte`.

@@ -12,9 +12,12 @@ use crate::args::Format;
 use crate::failure::Failure;
 use crate::output::OutputSlot;
 use crate::plot;
-use crate::print::{Shape, Sink, WriteError, print_summary, writer};
+use crate::print::{Shape, Sink, WriteError, bytes_text, print_summary, writer};
 use crate::progress::ProgressLine;
 use crate::terminal::{Style, tell};
+
+/// Cells of a result that a table is made of: of more than these it shows next to nothing, after a long time.
+const PRINTED_CELLS_MAX: u64 = 100_000_000;
 
 /// Where and how a result is to be written.
 pub struct Delivery {
@@ -53,6 +56,10 @@ async fn deliver_rows(mut rows: Rows, delivery: Delivery, progress: &ProgressLin
         progress.finish();
         return write_text(&text, delivery);
     }
+    if let (Some(cells), Format::Table) = (rows.cells.filter(|&cells| cells > PRINTED_CELLS_MAX), delivery.format) {
+        let bytes = cells.saturating_mul(row_bytes(&rows));
+        return Err(Failure::TooLarge { cells, bytes: bytes_text(bytes) });
+    }
     let shape = Shape { schema: rows.schema(), dimensions: rows.dimensions.clone(), is_file: delivery.file.is_some() };
     let format = delivery.format;
     let mut writer = writer(format, delivery.sink()?, &shape, &style)?;
@@ -65,6 +72,13 @@ async fn deliver_rows(mut rows: Rows, delivery: Delivery, progress: &ProgressLin
     }
     progress.finish();
     Ok(writer.finish()?)
+}
+
+/// Bytes of a row, where it is a dozen of a text.
+fn row_bytes(rows: &Rows) -> u64 {
+    let schema = rows.schema();
+    let values = schema.fields().iter().filter(|field| !rows.dimensions.contains(field.name()));
+    values.map(|field| field.data_type().primitive_width().unwrap_or(12) as u64).sum()
 }
 
 fn deliver_plot(spec: &PlotSpec, delivery: Delivery) -> Result<(), Failure> {

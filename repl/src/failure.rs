@@ -18,6 +18,14 @@ pub enum Failure {
     /// Its result could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// It has too many cells for a table.
+    #[error("the result has {cells:.1e} cells ({bytes}): add LIMIT or INTO, or write it with --format csv", cells = *cells as f64)]
+    TooLarge {
+        /// Its cells.
+        cells: u64,
+        /// The bytes of their values.
+        bytes: String,
+    },
     /// It could not be drawn.
     #[error(transparent)]
     Plot(#[from] PlotError),

@@ -139,6 +139,10 @@ def masks(book: Casebook) -> None:
     book.array("mask_integers", "integers", "FROM integers |> MASK scl IN (4, 5, 6) |> REDUCE count(i2) AS n, sum(i2) AS s ALONG x",
                xr.Dataset({"n": book.stores["integers"].i2.where(book.stores["integers"].scl.isin([4, 5, 6])).count("x"),
                            "s": book.stores["integers"].i2.astype("f8").where(book.stores["integers"].scl.isin([4, 5, 6])).sum("x")}), types={"s": "int"})
+    day = book.stores["era"].isel(time=11).reset_coords(drop=True)
+    for name, limit in (("kept", -1), ("gone", 1000)):
+        book.array(f"mask_by_one_label_{name}", "era", f"FROM era[time[11]] |> MASK p > {limit} |> SELECT lat, lon, orog, ps",
+                   xr.Dataset({"orog": day.orog, "ps": day.ps}).where(day.p > limit))
     book.array("mask_after_map", "era", f"{start} |> EXTEND ps - 1000 AS d |> MASK d > 10 |> SELECT time, lat, lon, d",
                (era.ps - 1000).where(era.ps - 1000 > 10).to_dataset(name="d"))
     book.array("mask_count_keeps_shape", "era", "FROM era |> MASK t > 10 |> REDUCE count(t) AS n ALONG time",
@@ -184,6 +188,9 @@ def spans(book: Casebook) -> None:
     book.array("span_through_subquery", "era", "SELECT lat, sum(ps) AS s FROM (SELECT * FROM era) AS e GROUP BY lat", era.ps.sum(["time", "lon"]).to_dataset(name="s"), tolerance="sum")
     book.array("span_through_extend", "era", "FROM era |> EXTEND w * 2 AS ww |> AGGREGATE sum(ps) AS s GROUP BY lat", era.ps.sum(["time", "lon"]).to_dataset(name="s"), tolerance="sum")
     book.array("span_auxiliary_coordinate", "era", "SELECT lat, lon, area FROM era[lat[0:2]]", era.area.isel(lat=slice(0, 2)).drop_vars(["area", "crs"]).to_dataset(name="area"))
+    book.array("span_of_dimensions_alone", "era", "SELECT lat, lon, lat + lon AS v FROM era", (era.lat + era.lon).drop_vars(["area", "crs"], errors="ignore").to_dataset(name="v"), types={"v": "float"})
+    book.rows("span_of_dimensions_counts_the_largest", "era", "SELECT lat, count(*) AS n FROM era GROUP BY lat",
+              {"lat": era.lat.values, "n": [80 * 4 * 8] * 6}, dims=["lat"])
     wet = era.p.isel(time=(era.p > 20).values)
     book.rows("span_fixed_table", "era", 'SELECT time, p FROM era."time" WHERE p > 20 ORDER BY time', {"time": wet.time.values, "p": wet.values},
               ordered=True, dims=None)

@@ -20,6 +20,9 @@ def write(book: Casebook) -> None:
     extremes(book)
     coarsen(book)
     resample(book)
+    gaps(book)
+    empty_selections(book)
+    dimension_sets(book)
     after_subsets(book)
 
 
@@ -196,6 +199,114 @@ def resample(book: Casebook) -> None:
     gap = xr.concat([era.p.sel(time="2019-12"), era.p.sel(time="2020-02")], "time")
     book.array("resample_gap_is_missing", "era", "FROM era |> WHERE month(time) <> 1 |> RESAMPLE sum(p) TO time '1 month'",
                gap.sel(time=slice("2019-12", "2020-02")).combine_first(era.p.sel(time="2020-03")).resample(time="MS").sum(min_count=1).to_dataset(name="p"), tolerance="sum")
+
+
+def gaps(book: Casebook) -> None:
+    """A bin between others that no label lies in: a row of missing cells, for every combination of the other labels."""
+    era, daily, noleap = book.stores["era"].drop_vars(["area", "crs"]), book.stores["daily"], book.stores["noleap"]
+    few = era.t.sel(time=["2019-12-20", "2019-12-21", "2020-03-01"]).isel(lat=slice(1, 3), lon=slice(0, 3))
+    start = "FROM era[time IN ('2019-12-20', '2019-12-21', '2020-03-01'), lat[1:3], lon[0:3]] |> RESAMPLE"
+    monthly, dims = few.resample(time="MS"), ["time", "lat", "lon"]
+    answer = xr.Dataset({"t": widened(few).resample(time="MS").mean(), "n": monthly.count().fillna(0), "top": monthly.max()})
+    book.array("resample_gap_with_several_keys", "era", f"{start} avg(t), count(t) AS n, max(t) AS top TO time '1 month'", answer, dims=dims,
+               tolerance="sum", types={"n": "int"})
+    book.array("resample_gap_of_expressions", "era", f"{start} coalesce(sum(t), 0) AS s, max(t) - min(t) AS spread TO time '1 month'",
+               xr.Dataset({"s": widened(few).resample(time="MS").sum().fillna(0), "spread": monthly.max() - monthly.min()}), dims=dims, tolerance="sum", types={"spread": "float"})
+    everything = xr.Dataset({"n": xr.ones_like(few, dtype="i8").resample(time="MS").sum().fillna(0)})
+    book.array("resample_gap_counts_rows", "era", f"{start} count(*) AS n, count(t) AS t TO time '1 month'",
+               everything.assign(t=monthly.count().fillna(0)), dims=dims, types={"n": "int", "t": "int"})
+    book.array("resample_gap_after_where_on_another_dimension", "era", f"{start.replace('|> RESAMPLE', '|> WHERE lat < 45 |> RESAMPLE')} avg(t) TO time '1 month'",
+               widened(few.sel(lat=[40])).resample(time="MS").mean().to_dataset(name="t"), dims=dims, tolerance="sum")
+    book.array("resample_gap_then_reduce", "era", f"{start} max(t) AS t TO time '1 month' |> REDUCE max(t) AS t ALONG lat, lon",
+               monthly.max().max(["lat", "lon"]).to_dataset(name="t"), dims=["time"])
+    book.array("resample_gap_of_a_day", "daily", "FROM daily[time = '2000-12-30':'2001-01-02', y[1:3], x[2]] |> RESAMPLE avg(tmin), count(*) AS n TO time '1 day'",
+               xr.Dataset({"tmin": widened(daily.tmin).sel(time=slice("2000-12-30", "2001-01-02")).isel(y=slice(1, 3), x=2).resample(time="1D").mean(),
+                           "n": xr.ones_like(daily.tmin, dtype="i8").sel(time=slice("2000-12-30", "2001-01-02")).isel(y=slice(1, 3), x=2).resample(time="1D").sum().fillna(0)}).reset_coords(drop=True),
+               dims=["time", "y"], tolerance="sum", types={"n": "int"})
+    hours = book.stores["integers"].isel(time=[0, 1, 9, 25])
+    book.array("resample_gap_of_integers", "integers", "FROM integers[time IN ('2020-02-27T00', '2020-02-27T03', '2020-02-28T03', '2020-03-01T03')] |> RESAMPLE max(i2) AS i2, count(flag) AS n TO time '12 hours'",
+               xr.Dataset({"i2": hours.i2.astype("f8").resample(time="12h").max(), "n": hours.flag.resample(time="12h").count().fillna(0)}), dims=["time", "x"], types={"i2": "int", "n": "int"})
+    book.array("resample_gap_of_a_calendar", "noleap", "FROM noleap[time IN ('2000-01-10', '2000-04-02')] |> RESAMPLE max(tas) TO time '1 month'",
+               noleap.tas.isel(time=[9, 91]).resample(time="MS").max().to_dataset(name="tas"), dims=["time", "site"])
+
+
+def empty_selections(book: Casebook) -> None:
+    """What REDUCE keeps of a bracket that selects nothing; plain SQL has no row for a group without a row."""
+    era, daily = book.stores["era"].drop_vars(["area", "crs"]), book.stores["daily"]
+    t, none = widened(era.t).isel(time=slice(0, 4)), era.t.isel(time=slice(0, 4), lat=slice(0, 0))
+    wide, dims = widened(none), ["time", "lon"]
+    for name, bracket in (("positions", "lat[0:0]"), ("reversed_positions", "lat[4:2]"), ("labels", "lat = 26:39")):
+        book.array(f"empty_{name}", "era", f"FROM era[time[0:4], {bracket}] |> REDUCE avg(t), sum(t) AS s, count(t) AS n, max(t) AS top, stddev(t) AS d ALONG lat",
+                   xr.Dataset({"t": wide.mean("lat"), "s": wide.sum("lat", min_count=1), "n": none.count("lat"),
+                               "top": xr.full_like(none.mean("lat"), np.nan), "d": wide.std("lat")}), dims=dims, types={"n": "int"})
+    start = "FROM era[time[0:4], lat[0:0]] |>"
+    nothing = xr.full_like(none.mean("lat"), np.nan)
+    book.array("empty_order_statistics", "era", f"{start} REDUCE median(t) AS m, quantile(t, 0.9) AS q, first(t) AS f, idxmax(t) AS hot ALONG lat",
+               xr.Dataset({"m": nothing, "q": nothing, "f": nothing, "hot": nothing}), dims=dims, types={"m": "float", "q": "float"})
+    book.array("empty_weighted", "era", f"{start} REDUCE avg(t, weights => cos(radians(lat))) AS m ALONG lat", nothing.astype("f8").to_dataset(name="m"), dims=dims)
+    book.array("empty_count_of_rows", "era", f"{start} REDUCE count(*) AS n, count(t) FILTER (WHERE t > 3) AS hot, coalesce(sum(t), 0) AS s ALONG lat",
+               xr.Dataset({"n": none.count("lat"), "hot": none.count("lat"), "s": wide.sum("lat")}), dims=dims, types={"n": "int", "hot": "int"})
+    book.array("empty_extended", "era", f"{start} EXTEND coalesce(t, 0) AS c |> MASK c > 3 |> REDUCE max(c) AS c, count(c) AS n ALONG lat",
+               xr.Dataset({"c": nothing, "n": none.count("lat")}), dims=dims, types={"n": "int"})
+    book.array("empty_among_several", "era", f"{start} REDUCE avg(t) ALONG lat, lon", wide.mean(["lat", "lon"]).to_dataset(name="t"), dims=["time"])
+    book.array("empty_keep", "era", f"{start} REDUCE avg(t) KEEP lon", wide.mean(["time", "lat"]).to_dataset(name="t"), dims=["lon"])
+    book.array("empty_everything", "era", f"{start} REDUCE avg(t), count(t) AS n", xr.Dataset({"t": wide.mean(), "n": none.count()}), dims=[], types={"n": "int"})
+    book.array("empty_kept", "era", f"{start} REDUCE avg(t) ALONG lon", wide.mean("lon").to_dataset(name="t"), dims=["time", "lat"])
+    book.array("empty_reduced_and_kept", "era", "FROM era[time[9:9], lat[0:0]] |> REDUCE avg(t) ALONG lat", widened(era.t).isel(time=slice(9, 9), lat=slice(0, 0)).mean("lat").to_dataset(name="t"), dims=dims)
+    book.array("empty_after_where", "era", f"{start} WHERE lon > 100 |> REDUCE avg(t) ALONG lat", wide.sel(lon=slice(101, None)).mean("lat").to_dataset(name="t"), dims=dims)
+    book.array("empty_beside_one_label", "era", "FROM era[time[0:4], lat[0:0], lon = 90] |> REDUCE avg(t) ALONG lat", wide.sel(lon=90).mean("lat").to_dataset(name="t"), dims=["time"])
+    labels = {"time": none.time.values[:0], "t": t.values[:0].ravel()}
+    book.rows("empty_group_by_is_sql", "era", "SELECT time, avg(t) AS t FROM era[time[0:4], lat[0:0]] GROUP BY time", labels, dims=["time"])
+    book.rows("empty_aggregate_is_sql", "era", f"{start} AGGREGATE avg(t) AS t GROUP BY time", labels, dims=["time"])
+    book.rows("empty_where_is_sql", "era", "FROM era[time[0:4]] |> WHERE lat > 100 |> REDUCE avg(t) ALONG lat",
+              {"time": labels["time"], "lon": era.lon.values[:0], "t": labels["t"]}, dims=dims)
+    year = daily.tmin.isel(time=slice(0, 0))
+    book.array("empty_time", "daily", "FROM daily[time[0:0]] |> REDUCE avg(tmin), count(tmin) AS n ALONG time",
+               xr.Dataset({"tmin": widened(year).mean("time"), "n": year.count("time")}).reset_coords(drop=True), dims=["y", "x"], types={"n": "int"})
+    sites = book.stores["noleap"].tas
+    book.array("empty_time_of_unsorted_labels", "noleap", "FROM noleap[time[0:0]] |> REDUCE max(tas), count(tas) AS n ALONG time",
+               xr.Dataset({"tas": xr.full_like(sites.isel(time=0, drop=True), np.nan), "n": sites.isel(time=slice(0, 0)).count("time")}), dims=["site"], types={"n": "int"})
+    book.array("order_of_unsorted_labels", "noleap", "FROM noleap |> REDUCE max(tas), count(tas) AS n ALONG time",
+               xr.Dataset({"tas": sites.max("time"), "n": sites.count("time")}), dims=["site"], types={"n": "int"})
+    book.array("order_of_unsorted_labels_cell_by_cell", "noleap", "SELECT time, site, tas * 2 AS v FROM noleap[time[0:40]]",
+               (sites.isel(time=slice(0, 40)) * 2).to_dataset(name="v"), tolerance="f32", types={"v": "float"})
+    book.array("empty_resample", "daily", "FROM daily[time[0:0], x[0]] |> RESAMPLE avg(tmin) TO time '1 month'",
+               widened(year).isel(x=0).reset_coords(drop=True).to_dataset(name="tmin"), dims=["time", "y"])
+
+
+def dimension_sets(book: Casebook) -> None:
+    """REDUCE takes each aggregate over its own argument's dimensions."""
+    era = book.stores["era"].drop_vars(["area", "crs"])
+    t, orog, space = widened(era.t), widened(era.orog), ["lat", "lon"]
+    book.array("sets_along_space", "era", "FROM era |> REDUCE avg(w), avg(ps) ALONG lat, lon",
+               xr.Dataset({"w": era.w.mean(space), "ps": era.ps.mean(space)}), dims=["time", "lev"], tolerance="sum")
+    book.array("sets_of_three", "era", "FROM era |> REDUCE avg(w), count(ps) AS n, sum(orog) AS h ALONG lat, lon",
+               xr.Dataset({"w": era.w.mean(space), "n": era.ps.count(space), "h": orog.sum(space)}), dims=["time", "lev"], tolerance="sum", types={"n": "int"})
+    book.array("sets_of_everything", "era", "FROM era |> REDUCE avg(w), sum(ps), count(p) AS n, avg(orog)",
+               xr.Dataset({"w": era.w.mean(), "ps": era.ps.sum(), "n": era.p.count(), "orog": orog.mean()}), dims=[], tolerance="sum", types={"n": "int"})
+    book.array("sets_keep_time", "era", "FROM era |> REDUCE sum(w), sum(ps), sum(orog), sum(p) KEEP time",
+               xr.Dataset({"w": era.w.sum(["lev", *space]), "ps": era.ps.sum(space), "orog": orog.sum(), "p": era.p}), dims=["time"], tolerance="sum")
+    book.array("sets_keep_level_and_latitude", "era", "FROM era |> REDUCE avg(w), avg(ps), stddev_pop(orog) AS s KEEP lev, lat",
+               xr.Dataset({"w": era.w.mean(["time", "lon"]), "ps": era.ps.mean(["time", "lon"]), "s": orog.std("lon")}), dims=["lev", "lat"], tolerance="sum")
+    book.array("sets_in_one_expression", "era", "FROM era |> REDUCE avg(w) + avg(ps) AS both, sum(ps) / count(w) AS share KEEP lat",
+               xr.Dataset({"both": era.w.mean(["time", "lev", "lon"]) + era.ps.mean(["time", "lon"]),
+                           "share": era.ps.sum(["time", "lon"]) / era.w.count(["time", "lev", "lon"])}), dims=["lat"], tolerance="sum")
+    book.array("sets_and_rows", "era", "FROM era |> REDUCE count(*) AS n, sum(w) AS w, sum(ps) AS ps",
+               xr.Dataset({"n": era.w.size, "w": era.w.sum(), "ps": era.ps.sum()}), dims=[], tolerance="sum")
+    book.array("sets_weighted", "era", "FROM era |> REDUCE avg(t, weights => cos(radians(lat))) AS t, avg(p) KEEP time",
+               xr.Dataset({"t": t.weighted(np.cos(np.radians(widened(era.lat)))).mean(space), "p": era.p}), dims=["time"], tolerance="f32")
+    part = dict(time=slice(3, 9), lev=slice(1, 3), lat=slice(2, 4))
+    book.array("sets_of_a_box", "era", "FROM era[time[3:9], lev[1:3], lat[2:4]] |> REDUCE sum(w), sum(ps) KEEP time",
+               xr.Dataset({"w": era.w.isel(**part).sum(["lev", *space]), "ps": era.ps.isel(time=slice(3, 9), lat=slice(2, 4)).sum(space)}), dims=["time"], tolerance="sum")
+    book.array("sets_empty", "era", "FROM era[time[0:3], lev[0:0]] |> REDUCE avg(w), count(w) AS n, avg(ps) KEEP time, lat",
+               xr.Dataset({"w": era.w.isel(time=slice(0, 3), lev=slice(0, 0)).mean(["lev", "lon"]), "n": era.w.isel(time=slice(0, 3), lev=slice(0, 0)).count(["lev", "lon"]),
+                           "ps": era.ps.isel(time=slice(0, 3)).mean("lon")}), dims=["time", "lat"], tolerance="sum", types={"n": "int"})
+    book.array("sets_after_where_on_level", "era", "FROM era |> WHERE lev > 500 |> REDUCE sum(w), sum(ps) KEEP lat",
+               xr.Dataset({"w": era.w.sel(lev=[1000, 850]).sum(["time", "lev", "lon"]), "ps": era.ps.sum(["time", "lon"])}), dims=["lat"], tolerance="sum")
+    book.array("sets_then_extend", "era", "FROM era |> REDUCE sum(w), sum(ps) KEEP lat |> EXTEND w / ps AS share |> SELECT lat, share",
+               (era.w.sum(["time", "lev", "lon"]) / era.ps.sum(["time", "lon"])).to_dataset(name="share"), dims=["lat"], tolerance="sum")
+    book.error("sets_apart", "era", "FROM era |> REDUCE avg(p), avg(orog) KEEP time, lat", "[time]", "[lat]", "neither")
+    book.error("sets_along_what_one_lacks", "era", "FROM era |> REDUCE avg(w), avg(ps) ALONG lev", "avg(ps)", "lev")
 
 
 def after_subsets(book: Casebook) -> None:

@@ -1,5 +1,6 @@
 """Windows over cells, OVER (ALONG …), OVER (PARTITION BY …): rolling means, lags, anomalies, eddies."""
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from casebook import Casebook
@@ -47,8 +48,49 @@ def rolling(book: Casebook) -> None:
     book.array("window_positions_of_a_descending_coordinate", "era", "FROM era[time[0:4]] |> EXTEND avg(ps[lat-1:lat]) AS v |> SELECT time, lat, lon, v",
                rolled(along_lon, "lat", 1, 0, functions["avg"]).transpose("time", "lat", "lon").to_dataset(name="v"), tolerance="sum")
     book.array("window_in_sql", "era", "SELECT time, window_avg(p, time => range(-6, 0)) AS v FROM era", rolled(p, "time", 6, 0, functions["avg"]).to_dataset(name="v"), tolerance="sum")
+    spelled(book)
     book.array("window_of_integers", "integers", "FROM integers |> EXTEND sum(i2[time-2:time]) AS v |> SELECT time, x, v",
                rolled(book.stores["integers"].i2.astype("f8"), "time", 2, 0, functions["sum"]).transpose("time", "x").to_dataset(name="v"), types={"v": "int"})
+
+
+def spelled(book: Casebook) -> None:
+    """The plain-SQL spelling of windows, and windows by an interval of labels."""
+    era = book.stores["era"].drop_vars(["area", "crs"]).isel(lat=slice(0, 2), lon=slice(0, 2))
+    t, ps, mean = widened(era.t), era.ps, lambda w: w.mean("window")
+    start = "FROM era[lat[0:2], lon[0:2]]"
+    book.array("window_in_sql_min_count", "era", f"SELECT time, lat, lon, window_avg(t, time => range(-2, 0), min_count => 1) AS v {start}",
+               rolled(t, "time", 2, 0, mean, 1).transpose("time", "lat", "lon").to_dataset(name="v"), tolerance="sum")
+    book.array("window_in_sql_centred_sum", "era", f"{start} |> EXTEND window_sum(ps, time => range(-1, 1)) AS v |> SELECT time, lat, lon, v",
+               rolled(ps, "time", 1, 1, lambda w: w.sum("window")).transpose("time", "lat", "lon").to_dataset(name="v"), tolerance="sum")
+    book.array("window_in_sql_along_longitude", "era", "SELECT time, lat, lon, window_max(ps, lon => range(0, 2)) AS v FROM era[time[0:4]]",
+               rolled(book.stores["era"].ps.drop_vars(["area", "crs"]).isel(time=slice(0, 4)), "lon", 0, 2, lambda w: w.max("window")).transpose("time", "lat", "lon").to_dataset(name="v"))
+    book.array("window_in_sql_of_expression", "era", f"{start} |> EXTEND window_avg(t - ps, time => range(-2, 0)) AS v |> SELECT time, lat, lon, v",
+               rolled(t - ps, "time", 2, 0, mean).transpose("time", "lat", "lon").to_dataset(name="v"), tolerance="f32")
+    book.array("window_in_sql_open", "era", "SELECT time, window_sum(p, time => range(NULL, 0)) AS v FROM era", era.p.cumsum("time").to_dataset(name="v"), tolerance="sum")
+    for name, text in (("interval", "p[time - INTERVAL '3 days' : time]"), ("interval_in_hours", "p[time - INTERVAL '80 hours' : time]")):
+        book.array(f"window_{name}", "era", f"FROM era |> EXTEND avg({text}) AS v |> SELECT time, v", rolled(era.p, "time", 3, 0, mean).to_dataset(name="v"), tolerance="sum")
+    book.array("window_interval_in_sql", "era", "SELECT time, window_avg(p, time => range(-INTERVAL '2 days', INTERVAL '1 day')) AS v FROM era",
+               rolled(era.p, "time", 2, 1, mean).to_dataset(name="v"), tolerance="sum")
+    book.array("cell_interval", "era", "FROM era |> EXTEND p - p[time - INTERVAL '1 week'] AS v |> SELECT time, v", (era.p - era.p.shift(time=7)).to_dataset(name="v"))
+    uneven = era.p.sel(time=["2019-12-16", "2019-12-17", "2019-12-20", "2019-12-22", "2019-12-23", "2020-01-05"])
+    days = uneven.time.values
+    within = [uneven.values[(days >= day - np.timedelta64(3, "D")) & (days <= day)] for day in days]
+    brackets = ", ".join(f"'{str(day)[:10]}'" for day in days)
+    book.array("window_interval_of_uneven_steps", "era", f"FROM era[time IN ({brackets})] |> EXTEND avg(p[time - INTERVAL '3 days' : time]) AS v |> SELECT time, v",
+               uneven.copy(data=[w.mean() for w in within]).to_dataset(name="v"), tolerance="sum")
+    book.array("window_interval_of_uneven_steps_min_count", "era", f"FROM era[time IN ({brackets})] |> EXTEND sum(p[time - INTERVAL '3 days' : time], min_count => 2) AS v |> SELECT time, v",
+               uneven.copy(data=[w.sum() if len(w) > 1 else np.nan for w in within]).to_dataset(name="v"), tolerance="sum")
+    days = era.time.values
+    month = [era.p.values[(days >= (pd.Timestamp(day) - pd.DateOffset(months=1)).to_datetime64()) & (days <= day)] for day in days]
+    book.array("window_interval_of_a_month", "era", "FROM era |> EXTEND sum(p[time - INTERVAL '1 month' : time]) AS v |> SELECT time, v",
+               era.p.copy(data=[w.sum() for w in month]).to_dataset(name="v"), tolerance="sum")
+    eddies = book.stores["era"].ps.drop_vars(["area", "crs"]).isel(time=slice(0, 3))
+    book.array("bracket_after_window_along_another_dimension", "era", "FROM era[time[0:3]] |> EXTEND ps - avg(ps) OVER (ALONG lon) AS d |> SEL lat = 40 |> SELECT time, lon, d",
+               (eddies - eddies.mean("lon")).sel(lat=40).to_dataset(name="d"), tolerance="sum")
+    book.error("window_interval_of_latitudes", "era", "FROM era |> EXTEND avg(t[lat - INTERVAL '3 days' : lat]) AS v |> SELECT time, lat, lon, v", "lat", "times")
+    book.error("window_in_sql_unknown_dimension", "era", "SELECT time, window_avg(p, tme => range(-6, 0)) AS v FROM era", "tme", "time")
+    book.error("window_in_sql_without_range", "era", "SELECT time, window_avg(p, time => 6) AS v FROM era", "range(-6, 0)")
+    book.error("window_in_sql_reversed", "era", "SELECT time, window_avg(p, time => range(0, -6)) AS v FROM era", "ends")
 
 
 def lags(book: Casebook) -> None:

@@ -5,6 +5,8 @@
 mod answer;
 #[path = "quarray/bad_input.rs"]
 mod bad_input;
+#[path = "quarray/examples.rs"]
+mod examples;
 #[path = "quarray/golden.rs"]
 mod golden;
 #[path = "quarray/property.rs"]

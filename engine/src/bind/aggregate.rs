@@ -101,6 +101,12 @@ fn is_relative(reference: &quarray_lang::syntax::CellReference) -> bool {
 }
 
 impl Binder<'_> {
+    /// Whether a name is that of an aggregate function, one that was registered with the session included.
+    pub(super) fn is_known_aggregate(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        is_aggregate(&name) || self.state.aggregate_functions().contains_key(&name)
+    }
+
     /// Rewrites the aggregates in an expression to functions that DataFusion or Quarray has.
     pub(super) fn aggregates(&self, expression: &mut Expr, over: &Reduced<'_>) -> Result<(), Error> {
         let mut rewrite = Rewrite { binder: self, over, subqueries: 0 };

@@ -24,6 +24,11 @@ impl Block {
     }
 }
 
+/// The cells of a box with these axes.
+pub fn cells_of<'a>(axes: impl Iterator<Item = &'a Axis>) -> u64 {
+    axes.map(Axis::count).fold(1, u64::saturating_mul)
+}
+
 impl Binder<'_> {
     /// The cells of a block that names these columns of a pipeline.
     pub(super) fn block(&mut self, pipeline: &Pipeline, named: &[String]) -> Result<Block, Error> {
@@ -45,7 +50,7 @@ impl Binder<'_> {
     }
 
     /// The dimensions of the named columns together, in the source's order.
-    fn span(&self, pipeline: &Pipeline, named: &[String]) -> Result<Vec<String>, Error> {
+    pub(super) fn span(&self, pipeline: &Pipeline, named: &[String]) -> Result<Vec<String>, Error> {
         let mut columns: Vec<&PipelineColumn> =
             named.iter().filter_map(|name| pipeline.columns.iter().find(|column| &column.name == name)).collect();
         for step in &pipeline.steps {
@@ -55,11 +60,15 @@ impl Binder<'_> {
             }
         }
         let variables = || columns.iter().filter(|column| column.kind != PipelineColumnKind::Dimension);
-        let Some(leader) = variables().max_by_key(|column| column.dimensions.len()) else {
-            return Ok(pipeline.largest_span());
+        let is_long = |name: &&String| pipeline.axis(name).is_some_and(|axis| !axis.scalar);
+        let long = |column: &&&PipelineColumn| column.dimensions.iter().filter(is_long).count();
+        let Some(leader) = variables().max_by_key(|column| (long(column), column.dimensions.len())) else {
+            let mut span = pipeline.largest_span();
+            span.extend(mask_dimensions(pipeline));
+            return Ok(without_repeats(span));
         };
         let foreign = |column: &&&PipelineColumn| {
-            column.dimensions.iter().any(|dimension| !leader.dimensions.contains(dimension))
+            column.dimensions.iter().filter(is_long).any(|dimension| !leader.dimensions.contains(dimension))
         };
         if let Some(other) = variables().find(foreign) {
             return Err(plain_error(format!(
@@ -71,20 +80,9 @@ impl Binder<'_> {
             )));
         }
         let mut span = leader.dimensions.clone();
-        let others = columns.iter().filter(|column| column.kind == PipelineColumnKind::Dimension);
-        let others: Vec<&String> = others
-            .flat_map(|column| &column.dimensions)
-            .filter(|dimension| !leader.dimensions.contains(dimension))
-            .collect();
-        span.extend(others.into_iter().cloned());
-        let mut seen = Vec::new();
-        span.retain(|dimension| {
-            !seen.contains(dimension) && {
-                seen.push(dimension.clone());
-                true
-            }
-        });
-        Ok(span)
+        span.extend(columns.iter().flat_map(|column| column.dimensions.iter().cloned()));
+        span.extend(mask_dimensions(pipeline));
+        Ok(without_repeats(span))
     }
 
     /// One step on top of the cells so far. A column that lies outside the span is not there, and not needed.
@@ -141,6 +139,29 @@ impl Binder<'_> {
         select.selection = selection;
         Ok(build::derived(build::query(select)?, Some(&pipeline.alias)))
     }
+}
+
+/// The dimensions of a single label that conditions of MASK are on: they add no cell, and a variable that lacks them is
+/// masked all the same.
+fn mask_dimensions(pipeline: &Pipeline) -> Vec<String> {
+    let conditions = pipeline.steps.iter().filter_map(|step| match step {
+        PipelineStep::Mask { condition, .. } => Some(super::names::names_of(pipeline, condition, true)),
+        _ => None,
+    });
+    let named: Vec<String> = conditions.flatten().collect();
+    let columns = pipeline.columns.iter().filter(|column| named.contains(&column.name));
+    let is_scalar = |name: &&String| pipeline.axis(name).is_some_and(|axis| axis.scalar);
+    columns.flat_map(|column| &column.dimensions).filter(is_scalar).cloned().collect()
+}
+
+fn without_repeats(names: Vec<String>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for name in names {
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+    }
+    seen
 }
 
 /// `CASE WHEN condition THEN value END`

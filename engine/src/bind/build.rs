@@ -1,8 +1,8 @@
 //! Small pieces of SQL, built by hand.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, Select, SelectItem, SetExpr,
-    Statement, TableAlias, TableFactor, TableWithJoins,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, OrderBy, OrderByExpr, OrderByKind, OrderByOptions,
+    Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Statement, TableAlias, TableFactor, TableWithJoins,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -17,6 +17,11 @@ pub fn column(name: &str) -> Expr {
 /// An identifier that keeps its case.
 pub fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
+}
+
+/// A column of one of several joined tables.
+pub fn column_of(table: &str, name: &str) -> Expr {
+    Expr::CompoundIdentifier(vec![quoted(table), quoted(name)])
 }
 
 /// An expression of text that is not the user's.
@@ -58,6 +63,24 @@ pub fn query(select: Select) -> Result<Query, Error> {
 /// `SELECT * FROM (query) AS alias`
 pub fn select_all(inner: Query, alias: Option<&Ident>) -> Result<Select, Error> {
     select(vec![SelectItem::Wildcard(Default::default())], derived(inner, alias))
+}
+
+/// `(first) UNION ALL (second)`
+pub fn union_all(first: Query, second: Query) -> Result<Query, Error> {
+    let operand = |query: Query| Box::new(SetExpr::Query(Box::new(query)));
+    let mut query = empty_query()?;
+    query.body = Box::new(SetExpr::SetOperation {
+        op: SetOperator::Union,
+        set_quantifier: SetQuantifier::All,
+        left: operand(first),
+        right: operand(second),
+    });
+    Ok(query)
+}
+
+/// `LEFT JOIN factor ON condition`
+pub fn left_join(relation: TableFactor, condition: Expr) -> Join {
+    Join { relation, global: false, join_operator: JoinOperator::LeftOuter(JoinConstraint::On(condition)) }
 }
 
 /// `(query) AS alias`

@@ -3,7 +3,7 @@
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, ExprSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, LogicalPlan, Operator};
 
@@ -20,6 +20,12 @@ pub fn cast_literals(plan: LogicalPlan) -> Result<LogicalPlan> {
         node.map_expressions(|expression| expression.transform_up(|part| cast_part(part, &field)))
     })?;
     Ok(cast.data)
+}
+
+/// The same for an expression of the columns of a schema.
+pub fn cast_in_expression(expression: Expr, schema: &DFSchema) -> Result<Expr> {
+    let field = |column: &Column| schema.field_from_column(column).ok().map(|field| field.as_ref().clone());
+    Ok(expression.transform_up(|part| cast_part(part, &field))?.data)
 }
 
 fn cast_part(expression: Expr, field: &dyn Fn(&Column) -> Option<Field>) -> Result<Transformed<Expr>> {

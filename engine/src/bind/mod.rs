@@ -4,15 +4,21 @@
 //! columns it names are on (LANGUAGE: no cell is counted twice), array steps become `SELECT`s, and what SQL cannot say is
 //! refused with a place in the text. What comes out is planned by DataFusion's own SQL planner.
 
+mod absent;
 mod aggregate;
 mod block;
 mod build;
+mod first_cells;
+mod frames;
+mod grouped;
 mod interpolate;
 mod items;
 mod join;
 mod labels;
 mod literals;
+mod looks;
 mod names;
+mod parts;
 mod pipeline;
 mod query;
 mod reduce;
@@ -37,6 +43,7 @@ use crate::error::Error;
 use crate::functions::LabelTables;
 use crate::scan::{CellTable, LabelledDataset, Order};
 
+pub use first_cells::CellRows;
 pub use labels::LabelSource;
 pub use literals::cast_literals;
 pub use pipeline::Pipeline;
@@ -74,6 +81,8 @@ pub struct RowRelation {
     pub is_ordered: bool,
     /// The same rows as a store wants them, where it is known where each belongs.
     pub placed: Option<Placed>,
+    /// What is known of its rows where they are the cells of a table.
+    pub cells: Option<CellRows>,
 }
 
 /// Rows in any order, with a column for every dimension that tells the place along it.

@@ -138,6 +138,20 @@ impl Pipeline {
         }
     }
 
+    /// Where nothing but dimensions is named, a variable on exactly these.
+    pub fn variable_on(&self, named: &[String]) -> Option<String> {
+        let is_named = |dimension: &String| named.contains(dimension);
+        if named.is_empty() || named.iter().any(|name| self.axis(name).is_none()) {
+            return None;
+        }
+        let has_these = |column: &&PipelineColumn| {
+            column.kind == PipelineColumnKind::Variable
+                && column.dimensions.iter().all(is_named)
+                && named.iter().all(|name| column.dimensions.contains(name))
+        };
+        self.columns.iter().find(has_these).map(|column| column.name.clone())
+    }
+
     /// Whether a step left rows out.
     pub fn is_filtered(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, PipelineStep::Filter(_)))

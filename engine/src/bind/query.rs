@@ -165,7 +165,7 @@ impl Binder<'_> {
             mut other => {
                 self.set_operands(&mut other)?;
                 query.body = Box::new(other);
-                Ok(Relation::Rows(RowRelation { query, alias: None, dimensions: Vec::new(), is_ordered, placed: None }))
+                Ok(Relation::Rows(RowRelation { query, alias: None, dimensions: Vec::new(), is_ordered, placed: None, cells: None }))
             }
         }
     }
@@ -187,10 +187,12 @@ impl Binder<'_> {
         if is_limited {
             super::steps::forget_labels(&mut rows.dimensions);
         }
+        limit.iter().for_each(|limit| self.read_first(&rows, limit));
         rows.query.with = with;
         rows.query.limit_clause = limit;
         rows.query.fetch = fetch;
         rows.is_ordered |= is_limited;
+        rows.cells = rows.cells.filter(|_| !is_limited);
         Ok(Relation::Rows(rows))
     }
 

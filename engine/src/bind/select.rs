@@ -7,14 +7,16 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::aggregate::{Reduced, has_aggregate};
+use super::block::cells_of;
 use super::items::{
     aliases_of, dimensions_of, expand_wildcards, expressions_of, group_keys, grouped_dimensions, is_all,
     item_expression, keep_name, plain_dimensions, row_dimensions,
 };
 use super::pipeline::{Pipeline, PipelineStep};
 use super::store::placed_cells;
-use super::{Binder, Relation, ResultDimension, RowRelation, build};
+use super::{Binder, CellRows, Relation, ResultDimension, RowRelation, build};
 use crate::error::Error;
+use crate::scan::{Order, position_column};
 
 impl Binder<'_> {
     /// A select as a relation; `order_by` belongs to it.
@@ -63,7 +65,7 @@ impl Binder<'_> {
         let is_ordered = order_by.is_some();
         let mut query = build::query(select)?;
         query.order_by = order_by;
-        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered, placed: None }))
+        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered, placed: None, cells: None }))
     }
 
     /// A pipeline with rows left out.
@@ -83,19 +85,19 @@ impl Binder<'_> {
         expand_wildcards(&pipeline, &mut select);
         select.flavor = SelectFlavor::Standard;
         let aliases = aliases_of(&select);
+        let is_ordered = order_by.is_some();
         let mut named = Vec::new();
         for expression in expressions_of(&mut select, &mut order_by) {
-            for name in self.resolve(&pipeline, expression, &aliases, true)? {
-                if !named.contains(&name) {
-                    named.push(name);
-                }
-            }
+            named.extend(self.resolve(&pipeline, expression, &aliases, true)?);
         }
-        let block = self.block(&pipeline, &named)?;
         let keys = group_keys(&select);
         let key_dimensions: Vec<String> = keys.iter().flat_map(|key| dimensions_of(&pipeline, key)).collect();
         let is_grouped =
             !keys.is_empty() || select.projection.iter().any(|item| item_expression(item).is_some_and(has_aggregate));
+        if !is_grouped {
+            named.extend(pipeline.variable_on(&named));
+        }
+        let block = self.block(&pipeline, &named)?;
         let span = block.table.axes();
         let reduced = span.iter().map(|axis| axis.name.clone()).filter(|name| !key_dimensions.contains(name)).collect();
         let over = Reduced { pipeline: &pipeline, span, reduced, strict: is_grouped };
@@ -111,12 +113,26 @@ impl Binder<'_> {
             false => plain_dimensions(&pipeline, &block, &select),
         };
         let placed = if is_grouped { None } else { placed_cells(&pipeline, &block, &select, &dimensions)? };
+        // Labels that are in no order do not tell the order of the cells: their positions do.
+        if !is_grouped && order_by.is_none() && dimensions.iter().any(|dimension| dimension.order == Order::None) {
+            let positions: Vec<_> = block.dimensions().map(|axis| (position_column(&axis.name), false)).collect();
+            order_by = Some(build::order_by(&positions));
+        }
+        let cells = match dimensions.is_empty() || is_grouped || pipeline.is_filtered() || select.selection.is_some() {
+            true => None,
+            false => {
+                let shown = select.projection.iter().filter_map(item_expression);
+                let table = self.independent(&pipeline, &block.table, shown).filter(|_| !is_ordered);
+                Some(CellRows { count: cells_of(block.dimensions()), table })
+            }
+        };
         select.from[0].relation = block.factor;
-        let relation = self.plain(select, order_by, dimensions, Some(pipeline.alias.clone()))?;
-        Ok(match relation {
-            Relation::Rows(rows) => Relation::Rows(RowRelation { placed, ..rows }),
-            cells => cells,
-        })
+        let mut rows = self.plain(select, order_by, dimensions, Some(pipeline.alias.clone()))?;
+        if let Relation::Rows(rows) = &mut rows {
+            rows.cells = cells;
+            rows.placed = placed;
+        }
+        Ok(rows)
     }
 
     /// A relation as rows: a dataset as the cells of its largest span.

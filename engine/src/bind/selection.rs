@@ -7,7 +7,6 @@ use arrow::compute::cast;
 use arrow::compute::kernels::cmp::{eq, gt_eq, lt_eq};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::physical_expr::create_physical_expr;
 use datafusion::sql::sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident};
 use quarray_lang::syntax::Selector;
 
@@ -26,7 +25,9 @@ impl Binder<'_> {
         mut pipeline: Pipeline,
         selectors: &[(Ident, Selector)],
     ) -> Result<Pipeline, Error> {
-        for (ident, selector) in selectors {
+        for selected in selectors {
+            self.check_bracket(&pipeline, selected)?;
+            let (ident, selector) = selected;
             let Some(axis) = pipeline.dimension(ident).cloned() else {
                 return Err(self.unknown_dimension(&pipeline, ident));
             };
@@ -284,8 +285,7 @@ impl Binder<'_> {
         let with_alias = datafusion::sql::sqlparser::ast::ExprWithAlias { expr: expression.clone(), alias: None };
         let schema = DFSchema::empty();
         let logical = self.state.create_logical_expr_from_sql_expr(with_alias, &schema).map_err(wrong)?;
-        let physical = create_physical_expr(&logical, &schema, self.state.execution_props(), &Default::default())
-            .map_err(wrong)?;
+        let physical = self.state.create_physical_expr(logical, &schema).map_err(wrong)?;
         let batch = datafusion::arrow::record_batch::RecordBatch::try_new_with_options(
             Arc::new(arrow::datatypes::Schema::empty()),
             Vec::new(),
@@ -325,7 +325,8 @@ fn bracket(wanted: &ArrayRef, labels: &ArrayRef) -> Result<Option<(u64, u64, f64
     }))
 }
 
-fn is_time(axis: &Axis) -> bool {
+/// Whether the labels of an axis are times.
+pub(super) fn is_time(axis: &Axis) -> bool {
     matches!(axis.labels.data_type(), DataType::Timestamp(..) | DataType::Date32)
         || axis.field.metadata().contains_key("calendar")
 }
@@ -342,7 +343,12 @@ fn micros_between(axis: &Axis, low: i64, end: i64) -> Result<Positions, Error> {
 }
 
 fn from_micros(axis: &Axis, micros: i64) -> Result<ArrayRef, Error> {
-    let at: ArrayRef = Arc::new(Int64Array::from(vec![micros]));
+    labels_from_micros(axis, vec![micros])
+}
+
+/// Instants in microseconds as labels of an axis of times.
+pub(super) fn labels_from_micros(axis: &Axis, micros: Vec<i64>) -> Result<ArrayRef, Error> {
+    let at: ArrayRef = Arc::new(Int64Array::from(micros));
     if axis.labels.data_type() == &DataType::Int64 {
         return Ok(at);
     }

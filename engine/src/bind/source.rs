@@ -76,7 +76,7 @@ impl Binder<'_> {
                     let query = build::query(build::select(vec![SelectItem::Wildcard(Default::default())], renamed)?)?;
                     let name = Some(alias.name.clone());
                     let rows =
-                        RowRelation { query, alias: name, dimensions: Vec::new(), is_ordered: false, placed: None };
+                        RowRelation { query, alias: name, dimensions: Vec::new(), is_ordered: false, placed: None, cells: None };
                     return Ok(Some(Relation::Rows(rows)));
                 }
                 Ok(Some(aliased(relation, alias.as_ref().map(|alias| &alias.name))))
@@ -132,7 +132,12 @@ impl Binder<'_> {
         if quoted_path(name).is_none()
             && let Some(relation) = self.scopes.iter().rev().find_map(|scope| scope.get(&key))
         {
-            return Ok(Some(aliased(relation.clone(), Some(&Ident::new(key)))));
+            let mut relation = aliased(relation.clone(), Some(&Ident::new(key)));
+            if let Relation::Rows(rows) = &mut relation {
+                // Others may read the same table.
+                rows.cells = None;
+            }
+            return Ok(Some(relation));
         }
         match self.names.get(&key).cloned() {
             None => Ok(self.fixed_table(name)),

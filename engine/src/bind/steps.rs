@@ -139,7 +139,9 @@ impl Binder<'_> {
             (Relation::Cells(pipeline), ArrayStep::Mask(mut condition)) => {
                 let mut pipeline = pipeline;
                 let named = self.resolve(&pipeline, &mut condition, &Vec::new(), true)?;
-                let dimensions = dimensions_together(&pipeline, &named);
+                // A dimension of one chosen label is none of the condition's any more.
+                let mut dimensions = dimensions_together(&pipeline, &named);
+                dimensions.retain(|name| pipeline.axis(name).is_some_and(|axis| !axis.scalar));
                 pipeline.steps.push(PipelineStep::Mask { condition, dimensions });
                 Ok(Relation::Cells(pipeline))
             }
@@ -197,7 +199,7 @@ impl Binder<'_> {
         let keys = kept.iter().map(|dimension| build::column(&dimension.name)).collect();
         select.group_by = GroupByExpr::Expressions(keys, Vec::new());
         let query = build::query(select)?;
-        Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: kept, is_ordered: false, placed: None }))
+        Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: kept, is_ordered: false, placed: None, cells: None }))
     }
 
     /// `UNION`, `INTERSECT` and `EXCEPT` with other queries.
@@ -222,7 +224,7 @@ impl Binder<'_> {
             alias: rows.alias,
             dimensions: Vec::new(),
             is_ordered: false,
-            placed: None,
+            placed: None, cells: None,
         }))
     }
 
@@ -248,8 +250,15 @@ impl Binder<'_> {
                 forget_labels(&mut dimensions);
                 let limit = limit_of(expr, offset.as_ref());
                 if rows.query.limit_clause.is_none() && rows.query.fetch.is_none() {
+                    self.read_first(&rows, &limit);
                     rows.query.limit_clause = Some(limit);
-                    return Ok(Relation::Rows(RowRelation { dimensions, is_ordered: true, placed: None, ..rows }));
+                    return Ok(Relation::Rows(RowRelation {
+                        dimensions,
+                        is_ordered: true,
+                        placed: None,
+                        cells: None,
+                        ..rows
+                    }));
                 }
                 limit_clause = Some(limit);
             }
@@ -294,7 +303,7 @@ impl Binder<'_> {
         let mut query = build::query(select)?;
         query.order_by = order_by;
         query.limit_clause = limit_clause;
-        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered, placed: None }))
+        Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered, placed: None, cells: None }))
     }
 }
 

@@ -108,7 +108,7 @@ impl ScalarUDFImpl for Bin {
 }
 
 /// The step that a constant tells, or `None` when it is a number.
-fn step_of(width: &ScalarValue) -> Result<Option<Step>> {
+pub fn step_of(width: &ScalarValue) -> Result<Option<Step>> {
     match width {
         ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) | ScalarValue::LargeUtf8(Some(text)) => {
             parse_step(text).map(Some)
@@ -171,20 +171,34 @@ pub fn start_of(at: i64, step: Step, calendar: &Calendar) -> Option<i64> {
         Step::Micros { length, origin } => {
             Some((at.checked_sub(origin)?).div_euclid(length).checked_mul(length)?.saturating_add(origin))
         }
-        Step::Months(count) => {
-            let date = calendar.date_of(at);
-            let months = (i64::from(date.year) * 12 + i64::from(date.month) - 1).div_euclid(count) * count;
-            calendar.micros_of(CalendarDate {
-                year: i32::try_from(months.div_euclid(12)).ok()?,
-                month: (months.rem_euclid(12) + 1) as u32,
-                day: 1,
-                hour: 0,
-                minute: 0,
-                second: 0,
-                microsecond: 0,
-            })
-        }
+        Step::Months(count) => month_start(months_of(at, calendar).div_euclid(count).checked_mul(count)?, calendar),
     }
+}
+
+/// The start of the bin after the one that starts at `start`.
+pub fn next_start(start: i64, step: Step, calendar: &Calendar) -> Option<i64> {
+    match step {
+        Step::Micros { length, .. } => start.checked_add(length),
+        Step::Months(count) => month_start(months_of(start, calendar).checked_add(count)?, calendar),
+    }
+}
+
+/// The months from the start of the year 0 to an instant.
+fn months_of(at: i64, calendar: &Calendar) -> i64 {
+    let date = calendar.date_of(at);
+    i64::from(date.year) * 12 + i64::from(date.month) - 1
+}
+
+fn month_start(months: i64, calendar: &Calendar) -> Option<i64> {
+    calendar.micros_of(CalendarDate {
+        year: i32::try_from(months.div_euclid(12)).ok()?,
+        month: (months.rem_euclid(12) + 1) as u32,
+        day: 1,
+        hour: 0,
+        minute: 0,
+        second: 0,
+        microsecond: 0,
+    })
 }
 
 fn bin_numbers(values: &ArrayRef, width: &ScalarValue) -> Result<ArrayRef> {

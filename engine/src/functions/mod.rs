@@ -16,7 +16,8 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
-pub use date_parts::micros_of;
+pub use bin::{Step, next_start, start_of, step_of};
+pub use date_parts::{calendar_of, micros_of};
 pub use nearest::{LabelTable, LabelTables, nearest_places};
 pub use partial_time::partial_time;
 pub use window_aggregate::WINDOW_AGGREGATES;

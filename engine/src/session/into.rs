@@ -88,7 +88,7 @@ impl Session {
         tables: &[Arc<CellTable>],
     ) -> Result<StoreDimension, Error> {
         let plan = self.plan(text, &dimension.query, tables).await?;
-        let mut rows = super::Session::rows(self, self.physical(&plan).await?, Vec::new(), None)?;
+        let mut rows = self.rows(&plan, Vec::new(), None).await?;
         let schema = rows.schema();
         let memory = rows.reservation("labels");
         let mut batches = Vec::new();

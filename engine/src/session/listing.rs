@@ -5,11 +5,10 @@ use quarray_lang::diagnostic::Diagnostic;
 use super::Session;
 use crate::bind::{Named, stem};
 use crate::catalog::open_dataset;
-use crate::dataset::{Dataset, Role};
 use crate::error::Error;
 use crate::outcome::DatasetSummary;
 use crate::source::store::StoreOptions;
-use crate::summary::summary;
+use crate::summary::{columns_of, summary};
 
 /// A name that queries can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,13 +54,4 @@ impl Session {
             None => Ok(summary(name, open_dataset(&stem(name), name, &StoreOptions::new()).await?.as_ref())),
         }
     }
-}
-
-fn columns_of(dataset: &Dataset) -> Vec<(String, &'static str)> {
-    let dimensions = dataset.dimensions.iter().map(|dimension| (dimension.name.clone(), "dimension"));
-    let variables = dataset.variables.iter().filter(|variable| variable.role != Role::Index).map(|variable| {
-        let what = if variable.role == Role::Coordinate { "coordinate" } else { "variable" };
-        (variable.name.clone(), what)
-    });
-    dimensions.chain(variables).collect()
 }

@@ -107,6 +107,22 @@ fn a_misspelt_verb_is_pointed_at() {
 }
 
 #[test]
+fn a_long_line_is_cut_around_the_place() {
+    let text = format!("SELECT 1;\nFROM {} |> REDUC avg(t) |> WHERE {}", "a".repeat(5_000), "b".repeat(5_000));
+    let shown = rendered(&text);
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines[1], " --> 2:5010");
+    let place = lines[4].chars().position(|c| c == '^').unwrap();
+    assert_eq!(lines[3].chars().skip(place).take(5).collect::<String>(), "REDUC");
+    assert_eq!(lines[4].matches('^').count(), 5);
+    assert!(
+        lines[3].starts_with("2 | …a") && lines[3].ends_with("b…") && lines[3].chars().count() < 250,
+        "{}",
+        lines[3]
+    );
+}
+
+#[test]
 fn errors_say_what_was_expected() {
     let cases = [
         ("FORM era5", "expected a statement, found `FORM`", "FORM", "did you mean `FROM`?"),

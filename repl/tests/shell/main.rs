@@ -10,6 +10,7 @@ mod file_server;
 mod formats;
 mod into;
 mod pty;
+mod refused;
 mod replica;
 mod served;
 mod session;

@@ -115,5 +115,6 @@ fn variable(name: &str, dimensions: &[&str], chunk_shape: &[u64], units: &str) -
         nan_is_missing: !is_time,
         calendar: None,
         coordinate: matches!(name, "lat" | "lon"),
+        packing: None,
     }
 }

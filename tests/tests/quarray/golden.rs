@@ -36,42 +36,42 @@ struct ExpectedAnswer {
 
 #[test]
 fn golden_subsets() {
-    check_file("subsets", 100);
+    check_file("subsets", 102);
 }
 
 #[test]
 fn golden_reductions() {
-    check_file("reductions", 150);
+    check_file("reductions", 200);
 }
 
 #[test]
 fn golden_groups() {
-    check_file("groups", 50);
+    check_file("groups", 56);
 }
 
 #[test]
 fn golden_maps() {
-    check_file("maps", 80);
+    check_file("maps", 88);
 }
 
 #[test]
 fn golden_windows() {
-    check_file("windows", 50);
+    check_file("windows", 70);
 }
 
 #[test]
 fn golden_sql() {
-    check_file("sql", 40);
+    check_file("sql", 43);
 }
 
 #[test]
 fn golden_joins() {
-    check_file("joins", 10);
+    check_file("joins", 12);
 }
 
 #[test]
 fn golden_errors() {
-    check_file("errors", 50);
+    check_file("errors", 56);
 }
 
 /// Runs every case of a file, which holds `at_least` so many, and tells of all that fail.

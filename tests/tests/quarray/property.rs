@@ -5,7 +5,7 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use crate::answer::{Answer, Cell, Column};
-use crate::reference::{Model, aggregate, civil, prepare};
+use crate::reference::{Model, aggregate, civil, date, prepare};
 use crate::run::{ALL_SETTINGS, Ending, attach, run};
 use crate::scenario::{Aggregate, Labels, Question, Scenario, groups, reductions, scenarios, windows};
 use crate::store::{indexes, write_store};
@@ -114,7 +114,6 @@ fn widened(cell: &Cell) -> Cell {
 
 fn ask(model: &Model, question: Question) -> Asked {
     let count = model.dimensions.len();
-    let every: Vec<usize> = (0..count).collect();
     match question {
         Question::Reduce { aggregate, along, keep } if count > 0 || !is_positional(aggregate) => {
             reduce(model, aggregate, &chosen(along, count), keep)
@@ -123,12 +122,26 @@ fn ask(model: &Model, question: Question) -> Asked {
         Question::Window { dimension, .. } if count > 0 => window(model, question, dimension % count),
         Question::Over { aggregate, along } if count > 0 => over(model, aggregate, &chosen(along, count)),
         Question::Where { threshold, key } => dropped(model, threshold, key),
-        _ => {
-            let columns = vec![values("m", model.mapped.clone())];
-            let list: Vec<String> = model.dimensions.iter().map(|d| d.name.clone()).chain(["m".to_string()]).collect();
-            on_dimensions(model, &every, format!("|> SELECT {}", list.join(", ")), columns, 0.0)
+        Question::Sets { aggregate, keep } => sets(model, aggregate, keep),
+        Question::Resample { aggregate, days } if days_of(model).is_some() => resampled(model, aggregate, days),
+        Question::First { limit, offset } => {
+            let mut first = cells(model);
+            first.text += &format!(" |> LIMIT {limit} OFFSET {offset}");
+            for column in &mut first.columns {
+                column.cells = column.cells.iter().skip(offset).take(limit).cloned().collect();
+            }
+            first
         }
+        _ => cells(model),
     }
+}
+
+/// Every cell with its labels.
+fn cells(model: &Model) -> Asked {
+    let every: Vec<usize> = (0..model.dimensions.len()).collect();
+    let columns = vec![values("m", model.mapped.clone())];
+    let list: Vec<String> = model.dimensions.iter().map(|d| d.name.clone()).chain(["m".to_string()]).collect();
+    on_dimensions(model, &every, format!("|> SELECT {}", list.join(", ")), columns, 0.0)
 }
 
 fn is_positional(aggregate: Aggregate) -> bool {
@@ -152,6 +165,56 @@ fn reduce(model: &Model, function: Aggregate, gone: &[usize], keep: bool) -> Ask
     let cells = model.along(gone).iter().map(|cells| aggregate(function, cells)).collect();
     let text = format!("|> REDUCE {}(m) AS r{clause}", function.name());
     on_dimensions(model, &kept, text, vec![values("r", cells)], allowed(function))
+}
+
+fn sets(model: &Model, function: Aggregate, keep: u8) -> Asked {
+    let (kept, gone): (Vec<usize>, Vec<usize>) = (0..model.dimensions.len()).partition(|d| keep & (1 << d) != 0);
+    let clause = if kept.is_empty() { String::new() } else { format!(" KEEP {}", model.list(&kept)) };
+    let of = |cells: Vec<Vec<Option<f64>>>| cells.iter().map(|cells| aggregate(function, cells)).collect();
+    let columns = vec![values("r", of(model.along(&gone))), values("s", of(model.small_along(&gone)))];
+    let text = format!("|> REDUCE {0}(m) AS r, {0}(u) AS s{clause}", function.name());
+    on_dimensions(model, &kept, text, columns, allowed(function))
+}
+
+/// The first dimension of days that is left.
+fn days_of(model: &Model) -> Option<usize> {
+    model.dimensions.iter().position(|dimension| matches!(dimension.labels, Labels::Days))
+}
+
+/// Every bin from the first to the last has a row for every other label, whether a day lies in it or not.
+fn resampled(model: &Model, function: Aggregate, days: usize) -> Asked {
+    let along = days_of(model).expect("a dimension of days");
+    let (shape, length) = (model.shape(), days as i64);
+    let bin = |position: usize| (model.dimensions[along].number(position) as i64).div_euclid(length);
+    let bins: Vec<i64> = match shape[along] {
+        0 => Vec::new(),
+        cells => (bin(0)..=bin(cells - 1)).collect(),
+    };
+    let outer: Vec<usize> = (0..shape.len()).map(|d| if d == along { bins.len() } else { shape[d] }).collect();
+    let cells_of = |index: &[usize]| -> Vec<Option<f64>> {
+        let inside = (0..shape[along]).filter(|&position| bin(position) == bins[index[along]]);
+        let cell = |position: usize| {
+            let mut cell = index.to_vec();
+            cell[along] = position;
+            model.mapped[crate::store::offset(&cell, &shape)]
+        };
+        inside.map(cell).collect()
+    };
+    let label = |d: usize, index: &[usize]| match d == along {
+        true => Cell::Text(format!("{}T00:00:00", date((bins[index[d]] * length) as f64))),
+        false => model.dimensions[d].label(index[d]),
+    };
+    let mut columns: Vec<Column> = (0..shape.len())
+        .map(|d| {
+            let cells = indexes(&outer).map(|index| label(d, &index)).collect();
+            Column { name: model.dimensions[d].name.clone(), class: "key".to_string(), cells }
+        })
+        .collect();
+    columns.push(values("r", indexes(&outer).map(|index| aggregate(function, &cells_of(&index))).collect()));
+    let name = &model.dimensions[along].name;
+    let text = format!("{} |> RESAMPLE {}(m) AS r TO {name} '{days} days'", model.text, function.name());
+    let dimensions = Some(model.dimensions.iter().map(|dimension| dimension.name.clone()).collect());
+    Asked { text, dimensions, columns, allowed: allowed(function) }
 }
 
 fn group(model: &Model, function: Aggregate, keys: u8, binned: u8) -> Asked {
@@ -206,7 +269,7 @@ fn key_cell(model: &Model, dimension: usize, position: usize, is_binned: bool) -
 }
 
 fn window(model: &Model, question: Question, dimension: usize) -> Asked {
-    let Question::Window { aggregate: function, before, after, min_count, reduce, .. } = question else {
+    let Question::Window { aggregate: function, before, after, min_count, reduce, spelled, .. } = question else {
         unreachable!("only windows come here")
     };
     let (shape, name) = (model.shape(), model.dimensions[dimension].name.clone());
@@ -228,7 +291,10 @@ fn window(model: &Model, question: Question, dimension: usize) -> Asked {
     let low = if before == 0 { name.clone() } else { format!("{name}-{before}") };
     let high = if after == 0 { name.clone() } else { format!("{name}+{after}") };
     let option = if min_count == 0 { String::new() } else { format!(", min_count => {enough}") };
-    let text = format!("|> EXTEND {}(m[{low}:{high}]{option}) AS r", function.name());
+    let text = match spelled {
+        true => format!("|> EXTEND window_{}(m, {name} => range(-{before}, {after}){option}) AS r", function.name()),
+        false => format!("|> EXTEND {}(m[{low}:{high}]{option}) AS r", function.name()),
+    };
     let every: Vec<usize> = (0..shape.len()).collect();
     if !reduce {
         let list = model.list(&every);
@@ -240,7 +306,8 @@ fn window(model: &Model, question: Question, dimension: usize) -> Asked {
             allowed(function),
         );
     }
-    let windowed = Model { dimensions: model.dimensions.clone(), mapped: cells, text: String::new() };
+    let windowed =
+        Model { dimensions: model.dimensions.clone(), mapped: cells, small: model.small.clone(), text: String::new() };
     let tops = windowed.along(&[dimension]).iter().map(|cells| aggregate(Aggregate::Max, cells)).collect();
     let kept: Vec<usize> = every.into_iter().filter(|d| *d != dimension).collect();
     let text = format!("{text} |> REDUCE max(r) AS top ALONG {name}");

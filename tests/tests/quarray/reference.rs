@@ -27,6 +27,8 @@ pub struct Model {
     pub dimensions: Vec<Dimension>,
     /// The column `m`, on every dimension.
     pub mapped: Vec<Option<f64>>,
+    /// The column `u`, on some of them.
+    pub small: Cells,
     /// The query so far.
     pub text: String,
 }
@@ -53,7 +55,7 @@ pub fn prepare(scenario: &Scenario) -> Model {
     }
     let mapped = apply_map(scenario.map, &dimensions, &large, &small);
     text += &format!(" |> EXTEND {} AS m", map_text(scenario.map));
-    Model { dimensions, mapped, text }
+    Model { dimensions, mapped, small, text }
 }
 
 /// An aggregate of cells, or nothing.
@@ -114,6 +116,25 @@ impl Model {
             .collect()
     }
 
+    /// The cells of `u` for each cell of the dimensions that stay: those along the others that it has.
+    pub fn small_along(&self, gone: &[usize]) -> Vec<Vec<Option<f64>>> {
+        let own = &self.small.dimensions;
+        let small = Model {
+            dimensions: own.iter().map(|&d| self.dimensions[d].clone()).collect(),
+            mapped: self.small.values.clone(),
+            small: self.small.clone(),
+            text: String::new(),
+        };
+        let is_gone = |place: &usize| gone.contains(&own[*place]);
+        let reduced = small.along(&(0..own.len()).filter(is_gone).collect::<Vec<_>>());
+        let kept: Vec<usize> = (0..self.dimensions.len()).filter(|d| !gone.contains(d)).collect();
+        let shape: Vec<usize> = kept.iter().map(|&d| self.dimensions[d].positions.len()).collect();
+        let shared: Vec<usize> = (0..kept.len()).filter(|&place| own.contains(&kept[place])).collect();
+        let inner: Vec<usize> = shared.iter().map(|&place| shape[place]).collect();
+        let cell = |index: Vec<usize>| shared.iter().map(|&place| index[place]).collect::<Vec<_>>();
+        indexes(&shape).map(|index| reduced[offset(&cell(index), &inner)].clone()).collect()
+    }
+
     /// A column of labels for each cell of the dimensions in `kept`.
     pub fn label_column(&self, kept: &[usize], dimension: usize) -> Column {
         let shape: Vec<usize> = kept.iter().map(|&d| self.dimensions[d].positions.len()).collect();
@@ -150,7 +171,7 @@ fn positions(scenario: &Scenario, dimension: usize) -> Vec<usize> {
     match draw.selector {
         None => (0..length).collect(),
         Some(SelectorDraw::Positions { start, length: cells, step }) => {
-            let start = start % length;
+            let start = start.min(length);
             (start..(start + cells).min(length)).step_by(step).collect()
         }
         Some(SelectorDraw::LabelRange { first, second }) => {
@@ -164,6 +185,7 @@ fn positions(scenario: &Scenario, dimension: usize) -> Vec<usize> {
             both
         }
         Some(SelectorDraw::Position(position)) => vec![position % length],
+        Some(SelectorDraw::Between(_)) => Vec::new(),
     }
 }
 
@@ -174,13 +196,14 @@ fn brackets(scenario: &Scenario) -> String {
         let label = |position: usize| literal(draw.labels, position % draw.length);
         parts.extend(draw.selector.map(|selector| match selector {
             SelectorDraw::Positions { start, length, step } => {
-                let start = start % draw.length;
+                let start = start.min(draw.length);
                 let step = if step == 1 { String::new() } else { format!(":{step}") };
                 format!("{name}[{start}:{}{step}]", (start + length).min(draw.length))
             }
             SelectorDraw::LabelRange { first, second } => format!("{name} = {}:{}", label(first), label(second)),
             SelectorDraw::In { first, second } => format!("{name} IN ({}, {})", label(first), label(second)),
             SelectorDraw::Position(position) => format!("{name}[{}]", position % draw.length),
+            SelectorDraw::Between(position) => format!("{name} = {}", between(draw.labels, position % draw.length)),
         }));
     }
     if parts.is_empty() { String::new() } else { format!("[{}]", parts.join(", ")) }
@@ -190,6 +213,16 @@ fn literal(labels: Labels, position: usize) -> String {
     match labels {
         Labels::Days => format!("'{}'", date(labels.at(position))),
         Labels::Ascending | Labels::Descending => labels.at(position).to_string(),
+    }
+}
+
+/// A range that begins after a label and ends before the next.
+fn between(labels: Labels, position: usize) -> String {
+    let label = labels.at(position);
+    match labels {
+        Labels::Days => format!("'{0}T06':'{0}T18:30'", date(label)),
+        Labels::Ascending => format!("{}:{}", label + 1.0, label + 9.0),
+        Labels::Descending => format!("{}:{}", label + 0.125, label + 0.25),
     }
 }
 
@@ -295,7 +328,8 @@ pub fn civil(days: f64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-fn date(days: f64) -> String {
+/// A day counted from 1970-01-01 as text.
+pub fn date(days: f64) -> String {
     let (year, month, day) = civil(days);
     format!("{year:04}-{month:02}-{day:02}")
 }

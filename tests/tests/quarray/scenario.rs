@@ -42,10 +42,22 @@ pub enum Labels {
 /// A selector; the numbers are taken modulo the dimension's length.
 #[derive(Debug, Clone, Copy)]
 pub enum SelectorDraw {
-    Positions { start: usize, length: usize, step: usize },
-    LabelRange { first: usize, second: usize },
-    In { first: usize, second: usize },
+    Positions {
+        start: usize,
+        length: usize,
+        step: usize,
+    },
+    LabelRange {
+        first: usize,
+        second: usize,
+    },
+    In {
+        first: usize,
+        second: usize,
+    },
     Position(usize),
+    /// Labels between this one and the next: there are none.
+    Between(usize),
 }
 
 /// A variable: how it is stored and what is in it.
@@ -97,11 +109,48 @@ pub enum Aggregate {
 #[derive(Debug, Clone, Copy)]
 pub enum Question {
     Cells,
-    Reduce { aggregate: Aggregate, along: u8, keep: bool },
-    Group { aggregate: Aggregate, keys: u8, binned: u8 },
-    Window { aggregate: Aggregate, dimension: usize, before: usize, after: usize, min_count: usize, reduce: bool },
-    Over { aggregate: Aggregate, along: u8 },
-    Where { threshold: i32, key: usize },
+    Reduce {
+        aggregate: Aggregate,
+        along: u8,
+        keep: bool,
+    },
+    Group {
+        aggregate: Aggregate,
+        keys: u8,
+        binned: u8,
+    },
+    Window {
+        aggregate: Aggregate,
+        dimension: usize,
+        before: usize,
+        after: usize,
+        min_count: usize,
+        reduce: bool,
+        spelled: bool,
+    },
+    Over {
+        aggregate: Aggregate,
+        along: u8,
+    },
+    Where {
+        threshold: i32,
+        key: usize,
+    },
+    /// Some of the cells in the order of the dimensions.
+    First {
+        limit: usize,
+        offset: usize,
+    },
+    /// `m` and `u`, each over its own dimensions but those that are kept.
+    Sets {
+        aggregate: Aggregate,
+        keep: u8,
+    },
+    /// Along a dimension of days; the cells where there is none.
+    Resample {
+        aggregate: Aggregate,
+        days: usize,
+    },
 }
 
 impl Aggregate {
@@ -166,6 +215,7 @@ fn selector() -> impl Strategy<Value = SelectorDraw> {
         (0usize..7, 0usize..7).prop_map(|(first, second)| SelectorDraw::LabelRange { first, second }),
         (0usize..7, 0usize..7).prop_map(|(first, second)| SelectorDraw::In { first, second }),
         (0usize..7).prop_map(SelectorDraw::Position),
+        (0usize..7).prop_map(SelectorDraw::Between),
     ]
 }
 
@@ -211,6 +261,9 @@ pub fn reductions() -> impl Strategy<Value = Question> {
         1 => Just(Question::Cells),
         4 => (any_aggregate, any::<u8>(), any::<bool>())
             .prop_map(|(aggregate, along, keep)| Question::Reduce { aggregate, along, keep }),
+        1 => (0usize..60, 0usize..20).prop_map(|(limit, offset)| Question::First { limit, offset }),
+        2 => (aggregate(), any::<u8>()).prop_map(|(aggregate, keep)| Question::Sets { aggregate, keep }),
+        2 => (aggregate(), 1usize..=3).prop_map(|(aggregate, days)| Question::Resample { aggregate, days }),
     ]
 }
 
@@ -226,10 +279,10 @@ pub fn groups() -> impl Strategy<Value = Question> {
 pub fn windows() -> impl Strategy<Value = Question> {
     use Aggregate::{Avg, Count, Max, Min, Sum};
     let windowed = proptest::sample::select(vec![Avg, Sum, Count, Min, Max]);
-    let window = (windowed, 0usize..3, 0usize..4, 0usize..3, 0usize..3, any::<bool>());
+    let window = (windowed, 0usize..3, 0usize..4, 0usize..3, 0usize..3, any::<bool>(), any::<bool>());
     prop_oneof![
-        2 => window.prop_map(|(aggregate, dimension, before, after, min_count, reduce)| {
-            Question::Window { aggregate, dimension, before, after, min_count, reduce }
+        2 => window.prop_map(|(aggregate, dimension, before, after, min_count, reduce, spelled)| {
+            Question::Window { aggregate, dimension, before, after, min_count, reduce, spelled }
         }),
         1 => (aggregate(), any::<u8>()).prop_map(|(aggregate, along)| Question::Over { aggregate, along }),
     ]
