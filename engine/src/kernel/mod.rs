@@ -21,6 +21,7 @@ pub use error::KernelError;
 pub use gather::{broadcast, select, slice_box};
 pub use layout::{AxisGroups, BlockLayout, Run, RunGroups};
 pub use nan::makes_nan;
+pub(crate) use wide::with_wide_lanes;
 pub use window::{Along, MovingWindow, Stretch, WindowKind};
 
 #[cfg(test)]
