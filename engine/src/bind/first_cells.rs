@@ -24,14 +24,14 @@ impl Binder<'_> {
         &self,
         pipeline: &Pipeline,
         table: &CellTable,
-        shown: impl Iterator<Item = &'e Expr>,
+        mut shown: impl Iterator<Item = &'e Expr>,
     ) -> Option<usize> {
         let looks = |expression: &Expr| super::looks::has_window(pipeline, expression);
         let is_window = |step: &PipelineStep| match step {
             PipelineStep::Extend(columns) => columns.iter().any(|(_, expression)| looks(expression)),
             PipelineStep::Mask { condition, .. } | PipelineStep::Filter(condition) => looks(condition),
         };
-        if pipeline.steps.iter().any(is_window) || shown.into_iter().any(looks) {
+        if pipeline.steps.iter().any(is_window) || shown.any(looks) {
             return None;
         }
         self.tables.iter().position(|known| known.name() == table.name())
@@ -52,7 +52,7 @@ impl Binder<'_> {
                 continue;
             }
             let inner = cut.axes()[axis + 1..].iter().filter(|inner| !inner.scalar);
-            let inner = inner.map(|inner| inner.count()).fold(1u64, u64::saturating_mul);
+            let inner = inner.map(crate::scan::Axis::count).fold(1u64, u64::saturating_mul);
             let needed = wanted.div_ceil(inner.max(1)).min(cut.axes()[axis].count());
             let positions = cut.axes()[axis].positions.slice(0, needed, 1);
             cut = cut.with_positions(axis, positions);
