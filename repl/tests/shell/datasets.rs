@@ -51,7 +51,7 @@ fn names_of_every_kind_are_completed() {
         ("FRO\t cli\t", "FROM climate"),
         ("FROM climate[ti\t", "FROM climate[time"),
         ("FROM climate |> REDU\t", "FROM climate |> REDUCE"),
-        ("FROM climate |> REDUCE avg(ta\t", "FROM climate |> REDUCE avg(tas"),
+        ("FROM climate |> REDUCE avg(climate.ta\t", "FROM climate |> REDUCE avg(climate.tas"),
         ("FROM climate |> REDUCE avg(tas) ALONG la\t", "FROM climate |> REDUCE avg(tas) ALONG latitude"),
         ("FROM climate |> REDUCE approx_med\t", "FROM climate |> REDUCE approx_median"),
         ("\\d cl\t", "\\d climate"),
