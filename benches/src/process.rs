@@ -24,7 +24,8 @@ pub fn run(command: &mut Command, scratch: &Path) -> Result<Run, Error> {
     let program = command.get_program().to_string_lossy().to_string();
     let path = scratch.join("output");
     let file_error = |error| Error::File { path: path.clone(), error };
-    let mut output = File::options().create(true).truncate(true).read(true).write(true).open(&path).map_err(file_error)?;
+    let mut output =
+        File::options().create(true).truncate(true).read(true).write(true).open(&path).map_err(file_error)?;
     let (out, err) = (output.try_clone().map_err(file_error)?, output.try_clone().map_err(file_error)?);
     let start = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();

@@ -61,7 +61,8 @@ pub fn table(rows: &[Row]) -> String {
     for row in rows {
         let best = row.others.iter().filter(|(_, figures)| figures.median().is_some());
         let best = best.min_by(|a, b| a.1.median().unwrap_or(0.0).total_cmp(&b.1.median().unwrap_or(0.0)));
-        let (peer, best) = best.map_or((String::new(), Figures::default()), |(peer, best)| (format!("{peer} "), best.clone()));
+        let (peer, best) =
+            best.map_or((String::new(), Figures::default()), |(peer, best)| (format!("{peer} "), best.clone()));
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {peer}{} | {} | {} | {} | {} |",
@@ -76,7 +77,8 @@ pub fn table(rows: &[Row]) -> String {
             row.verdict.as_deref().unwrap_or("–"),
         );
     }
-    let logarithms: Vec<f64> = rows.iter().filter_map(|row| Some((row.dask.median()? / row.quarray.median()?).ln())).collect();
+    let logarithms: Vec<f64> =
+        rows.iter().filter_map(|row| Some((row.dask.median()? / row.quarray.median()?).ln())).collect();
     if !logarithms.is_empty() {
         let mean = (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp();
         let _ = writeln!(text, "\nGeometric mean of Dask's ratios: {mean:.1}");

@@ -139,12 +139,7 @@ impl Session {
     }
 
     /// The optimised logical plan of a query over tables of cells.
-    async fn plan(
-        &self,
-        text: &str,
-        query: &Query,
-        tables: &[Arc<crate::scan::CellTable>],
-    ) -> Result<Planned, Error> {
+    async fn plan(&self, text: &str, query: &Query, tables: &[Arc<crate::scan::CellTable>]) -> Result<Planned, Error> {
         let context = &self.shared.context;
         for table in tables {
             context.register_table(table.name(), Arc::clone(table) as _)?;

@@ -165,7 +165,14 @@ impl Binder<'_> {
             mut other => {
                 self.set_operands(&mut other)?;
                 query.body = Box::new(other);
-                Ok(Relation::Rows(RowRelation { query, alias: None, dimensions: Vec::new(), is_ordered, placed: None, cells: None }))
+                Ok(Relation::Rows(RowRelation {
+                    query,
+                    alias: None,
+                    dimensions: Vec::new(),
+                    is_ordered,
+                    placed: None,
+                    cells: None,
+                }))
             }
         }
     }

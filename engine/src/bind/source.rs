@@ -75,8 +75,14 @@ impl Binder<'_> {
                     }
                     let query = build::query(build::select(vec![SelectItem::Wildcard(Default::default())], renamed)?)?;
                     let name = Some(alias.name.clone());
-                    let rows =
-                        RowRelation { query, alias: name, dimensions: Vec::new(), is_ordered: false, placed: None, cells: None };
+                    let rows = RowRelation {
+                        query,
+                        alias: name,
+                        dimensions: Vec::new(),
+                        is_ordered: false,
+                        placed: None,
+                        cells: None,
+                    };
                     return Ok(Some(Relation::Rows(rows)));
                 }
                 Ok(Some(aliased(relation, alias.as_ref().map(|alias| &alias.name))))

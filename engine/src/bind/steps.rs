@@ -199,7 +199,14 @@ impl Binder<'_> {
         let keys = kept.iter().map(|dimension| build::column(&dimension.name)).collect();
         select.group_by = GroupByExpr::Expressions(keys, Vec::new());
         let query = build::query(select)?;
-        Ok(Relation::Rows(RowRelation { query, alias: rows.alias, dimensions: kept, is_ordered: false, placed: None, cells: None }))
+        Ok(Relation::Rows(RowRelation {
+            query,
+            alias: rows.alias,
+            dimensions: kept,
+            is_ordered: false,
+            placed: None,
+            cells: None,
+        }))
     }
 
     /// `UNION`, `INTERSECT` and `EXCEPT` with other queries.
@@ -224,11 +231,19 @@ impl Binder<'_> {
             alias: rows.alias,
             dimensions: Vec::new(),
             is_ordered: false,
-            placed: None, cells: None,
+            placed: None,
+            cells: None,
         }))
     }
 
-    fn pipe_rows(&mut self, mut rows: RowRelation, operator: &PipeOperator) -> Result<Relation, Error> {
+    /// The first of rows that have no limit yet.
+    fn limited(&mut self, mut rows: RowRelation, limit: LimitClause) -> RowRelation {
+        self.read_first(&rows, &limit);
+        rows.query.limit_clause = Some(limit);
+        RowRelation { is_ordered: true, placed: None, cells: None, ..rows }
+    }
+
+    fn pipe_rows(&mut self, rows: RowRelation, operator: &PipeOperator) -> Result<Relation, Error> {
         let alias = rows.alias.clone();
         let mut dimensions = rows.dimensions.clone();
         let mut is_ordered = rows.is_ordered;
@@ -250,15 +265,7 @@ impl Binder<'_> {
                 forget_labels(&mut dimensions);
                 let limit = limit_of(expr, offset.as_ref());
                 if rows.query.limit_clause.is_none() && rows.query.fetch.is_none() {
-                    self.read_first(&rows, &limit);
-                    rows.query.limit_clause = Some(limit);
-                    return Ok(Relation::Rows(RowRelation {
-                        dimensions,
-                        is_ordered: true,
-                        placed: None,
-                        cells: None,
-                        ..rows
-                    }));
+                    return Ok(Relation::Rows(self.limited(RowRelation { dimensions, ..rows }, limit)));
                 }
                 limit_clause = Some(limit);
             }

@@ -195,7 +195,8 @@ async fn read_counts(mut rows: SendableRecordBatchStream, groups: usize) -> Resu
             .filter(|(_, field)| field.name().starts_with("count "))
             .map(|(column, _)| column.as_primitive::<Int64Type>().values().clone())
             .collect();
-        counts.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row] as usize).sum::<usize>()));
+        counts
+            .extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row] as usize).sum::<usize>()));
     }
     Ok(counts)
 }

@@ -25,8 +25,7 @@ pub fn plan_reduce(reduce: &GridReduce, threads: usize) -> Result<Arc<dyn Execut
 
 /// The plan of a reduction that goes over the cells once.
 pub fn plan_in_one_pass(reduce: &GridReduce, threads: usize) -> Result<Arc<dyn ExecutionPlan>> {
-    let aggregated =
-        reduce.aggregates.iter().flat_map(|aggregate| aggregate.arguments.iter().chain(&aggregate.filter));
+    let aggregated = reduce.aggregates.iter().flat_map(|aggregate| aggregate.arguments.iter().chain(&aggregate.filter));
     let expressions = reduce.mask.iter().chain(aggregated).chain(neighbours(&reduce.windows));
     let columns = variables_in(&reduce.table, expressions)?;
     let plan = BlockPlan::new(&reduce.table, columns, &reduce.windows, threads)?;

@@ -30,12 +30,7 @@ pub struct BlockPlan {
 
 impl BlockPlan {
     /// The reading of `columns` of a table, and the windows over them. `columns` holds what moving windows look at.
-    pub fn new(
-        table: &Arc<CellTable>,
-        columns: Vec<usize>,
-        windows: &[GridWindow],
-        threads: usize,
-    ) -> Result<Self> {
+    pub fn new(table: &Arc<CellTable>, columns: Vec<usize>, windows: &[GridWindow], threads: usize) -> Result<Self> {
         let moving = moving_windows(windows);
         let halo = halo_of(&moving);
         let block_columns = block_columns(table, &columns);
@@ -51,7 +46,12 @@ impl BlockPlan {
         Ok(plan)
     }
 
-    fn add_moving(&mut self, table: &CellTable, halo: Halo, moving: &[(&str, MovingWindow, &Expr, usize)]) -> Result<()> {
+    fn add_moving(
+        &mut self,
+        table: &CellTable,
+        halo: Halo,
+        moving: &[(&str, MovingWindow, &Expr, usize)],
+    ) -> Result<()> {
         let windows = moving.iter().map(|&(name, window, argument, _)| {
             let argument = without_widening(argument, |inner| self.type_of(table, inner))?;
             Ok((name.to_string(), window, argument))
@@ -130,9 +130,12 @@ fn halo_of(moving: &[(&str, MovingWindow, &Expr, usize)]) -> Option<Halo> {
     Some(Halo { axis, before: before?, after: after? })
 }
 
+/// The keys of a grouping, and the windows over its groups: name and aggregate.
+type GroupedWindows<'a> = (&'a [Expr], Vec<(&'a str, &'a AggregateSpec)>);
+
 /// The grouped windows of each grouping.
-fn grouped_windows(windows: &[GridWindow]) -> Vec<(&[Expr], Vec<(&str, &AggregateSpec)>)> {
-    let mut found: Vec<(&[Expr], Vec<(&str, &AggregateSpec)>)> = Vec::new();
+fn grouped_windows(windows: &[GridWindow]) -> Vec<GroupedWindows<'_>> {
+    let mut found: Vec<GroupedWindows<'_>> = Vec::new();
     for window in windows {
         let GridWindowKind::Grouped { keys, aggregate } = &window.kind else { continue };
         match found.iter_mut().find(|(known, _)| known == keys) {

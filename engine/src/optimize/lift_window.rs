@@ -194,7 +194,11 @@ fn is_along_the_others(cells: &CellPlan, kind: &GridWindowKind) -> bool {
         GridWindowKind::Moving { axis, .. } => Some(*axis),
         GridWindowKind::Grouped { .. } => None,
     };
-    cells.windows.iter().filter_map(|window| axis_of(&window.kind)).all(|axis| axis_of(kind).is_none_or(|new| new == axis))
+    cells
+        .windows
+        .iter()
+        .filter_map(|window| axis_of(&window.kind))
+        .all(|axis| axis_of(kind).is_none_or(|new| new == axis))
 }
 
 fn result_type(
@@ -202,7 +206,8 @@ fn result_type(
     kind: &GridWindowKind,
     input: &DFSchema,
 ) -> Option<arrow::datatypes::DataType> {
-    let types = function.params.args.iter().map(|argument| argument.get_type(input)).collect::<Result<Vec<_>>>().ok()?;
+    let types =
+        function.params.args.iter().map(|argument| argument.get_type(input)).collect::<Result<Vec<_>>>().ok()?;
     match kind {
         GridWindowKind::Moving { window, .. } => window.kind.result_type(types.first()?).ok(),
         GridWindowKind::Grouped { aggregate, .. } => {

@@ -118,7 +118,12 @@ impl<T: Ordered> Accumulator for QuantileAccumulator<T> {
         }
         let (values, offsets) = self.log.take();
         let values = array_of(&float_type(&self.argument), values, None)?;
-        Ok(vec![Arc::new(LargeListArray::try_new(self.state_field(), OffsetBuffer::new(offsets.into()), values, None)?)])
+        Ok(vec![Arc::new(LargeListArray::try_new(
+            self.state_field(),
+            OffsetBuffer::new(offsets.into()),
+            values,
+            None,
+        )?)])
     }
 
     fn finish(&mut self, range: Range<usize>) -> Result<ArrayRef, KernelError> {

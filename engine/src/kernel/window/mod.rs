@@ -107,7 +107,12 @@ impl MovingWindow {
     /// One result for each position of `range` along the dimension (and each position of the other dimensions, in C
     /// order). Positions are counted from the first cell of the first stretch; cells before and after all stretches are
     /// not there.
-    pub fn results(self, stretches: &[Stretch<'_>], along: Along, range: Range<usize>) -> Result<ArrayRef, KernelError> {
+    pub fn results(
+        self,
+        stretches: &[Stretch<'_>],
+        along: Along,
+        range: Range<usize>,
+    ) -> Result<ArrayRef, KernelError> {
         let Some(first) = stretches.first() else {
             return Err(KernelError::Layout("a window over nothing".to_string()));
         };

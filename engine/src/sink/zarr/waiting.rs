@@ -132,7 +132,11 @@ impl Waiting {
         let Held::LaidOut(all, seen) = &mut self.held else { return true };
         let mut copy =
             |(region, cells): &(Region, Cells)| copy_marked(region, (region, cells), (&self.whole, all), seen);
-        boxes.iter().fold(true, |is_distinct, piece| copy(piece) && is_distinct)
+        let mut is_distinct = true;
+        for piece in boxes {
+            is_distinct &= copy(&piece);
+        }
+        is_distinct
     }
 }
 

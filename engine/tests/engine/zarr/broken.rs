@@ -121,7 +121,8 @@ fn resized(document: &Value, change: impl Fn(u64) -> u64) -> Value {
 
 #[tokio::test]
 async fn chunks_of_another_size_are_refused() {
-    let changes: [(&str, fn(u64) -> u64); 4] =
+    type Change = (&'static str, fn(u64) -> u64);
+    let changes: [Change; 4] =
         [("one more", |n| n + 1), ("one less", |n| (n - 1).max(1)), ("twice", |n| n * 2), ("much", |n| n * 1000)];
     for (store, _) in CHUNKS {
         let scratch = Scratch::of(store);

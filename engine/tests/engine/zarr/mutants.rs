@@ -12,7 +12,7 @@ fn mutant(good: &[u8], round: usize, numbers: &mut Numbers) -> Vec<u8> {
         _ if bytes.is_empty() => bytes.push(numbers.below(256) as u8),
         0 => bytes.truncate(numbers.below(good.len())),
         1 => bytes.extend_from_slice(&[0; 100]),
-        _ if round % 7 == 0 => bytes.truncate(numbers.below(good.len())),
+        _ if round.is_multiple_of(7) => bytes.truncate(numbers.below(good.len())),
         _ => {
             for _ in 0..numbers.below(4) + 1 {
                 // Headers are where it hurts.

@@ -128,8 +128,7 @@ impl BlockReader {
         let (first, count) = (items(self.bounds(block).start), items(bytes.len()));
         // SAFETY: the header was validated against the buffer's length, which blosc then keeps to; the block lies in
         // the decoded size and consists of whole items, for all of which there is room.
-        let written =
-            unsafe { blosc_getitem(self.encoded.as_ptr().cast(), first, count, bytes.as_mut_ptr().cast()) };
+        let written = unsafe { blosc_getitem(self.encoded.as_ptr().cast(), first, count, bytes.as_mut_ptr().cast()) };
         match usize::try_from(written) == Ok(bytes.len()) {
             true => Ok(()),
             false => Err(format!("blosc: corrupt (code {written})")),
@@ -147,7 +146,8 @@ impl BlockReader {
         let mut place = self.number(HEADER_SIZE + 4 * block)?;
         for part in bytes.chunks_exact_mut(part_size) {
             let length = self.number(place)?;
-            let corrupt = || format!("blosc: corrupt (block {block}: {length} bytes at {place})");
+            let at = place;
+            let corrupt = || format!("blosc: corrupt (block {block}: {length} bytes at {at})");
             let packed = self.encoded.get(place + 4..).and_then(|rest| rest.get(..length)).ok_or_else(corrupt)?;
             place += 4 + length;
             if length == part.len() {
