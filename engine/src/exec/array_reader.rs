@@ -11,6 +11,7 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
 use super::assemble::{external, indexes, read_box};
 use super::read::ReadMetrics;
+use super::shared_chunks::{SharedChunk, SharedChunks};
 use crate::array::{Positions, Region};
 use crate::kernel::gather;
 use crate::progress::Progress;
@@ -23,6 +24,9 @@ const LOOK_AHEAD_BYTES: usize = 16 << 20;
 /// One array: the chunks it holds at the moment, and its place on the table's axes.
 pub struct ArrayReader {
     source: Arc<dyn ArraySource>,
+    /// The column of the table, which tells its chunks from those of others.
+    column: usize,
+    chunks: Arc<SharedChunks>,
     /// The table's axis of each dimension, and the positions read along it.
     axes: Vec<(usize, Positions)>,
     held: HashMap<Vec<u64>, Held>,
@@ -31,13 +35,14 @@ pub struct ArrayReader {
 }
 
 enum Held {
-    Pending(SpawnedTask<Result<Arc<dyn Chunk>, SourceError>>),
-    Ready(Arc<dyn Chunk>),
+    Pending(SpawnedTask<Result<SharedChunk, SourceError>>),
+    Ready(SharedChunk),
 }
 
 impl ArrayReader {
-    pub fn new(table: &CellTable, column: usize, context: &TaskContext) -> Self {
-        let column = &table.columns()[column];
+    /// The reader of a column's variable, which shares `chunks` with those of other partitions.
+    pub fn new(table: &CellTable, number: usize, chunks: Arc<SharedChunks>, context: &TaskContext) -> Self {
+        let column = &table.columns()[number];
         let axes = column.axes.iter().map(|&axis| (axis, table.axes()[axis].positions.clone())).collect();
         let source = match table.variable(column) {
             Some(variable) => Arc::clone(&variable.array),
@@ -45,7 +50,7 @@ impl ArrayReader {
         };
         let consumer = MemoryConsumer::new(format!("chunks of {}", column.field.name()));
         let reservation = consumer.register(context.memory_pool());
-        Self { source, axes, held: HashMap::new(), reservation, encoded_size_max: 0 }
+        Self { source, column: number, chunks, axes, held: HashMap::new(), reservation, encoded_size_max: 0 }
     }
 
     /// The cells of a box of the table's selected positions, over the array's own axes.
@@ -111,8 +116,9 @@ impl ArrayReader {
     fn request(&mut self, wanted: &[Vec<u64>]) {
         for index in wanted {
             if !self.held.contains_key(index) {
-                let (source, index_of_task) = (Arc::clone(&self.source), index.clone());
-                let task = SpawnedTask::spawn(async move { source.fetch(&index_of_task).await });
+                let (source, chunks) = (Arc::clone(&self.source), Arc::clone(&self.chunks));
+                let (column, wanted) = (self.column, index.clone());
+                let task = SpawnedTask::spawn(async move { chunks.fetch(column, source.as_ref(), &wanted).await });
                 self.held.insert(index.clone(), Held::Pending(task));
             }
         }
@@ -125,21 +131,25 @@ impl ArrayReader {
         progress: Option<&Progress>,
     ) -> Result<Arc<dyn Chunk>> {
         match self.held.remove(index) {
-            Some(Held::Ready(chunk)) => {
-                self.held.insert(index.to_vec(), Held::Ready(Arc::clone(&chunk)));
+            Some(Held::Ready(shared)) => {
+                let chunk = Arc::clone(&shared.chunk);
+                self.held.insert(index.to_vec(), Held::Ready(shared));
                 Ok(chunk)
             }
             Some(Held::Pending(task)) => {
                 let fetched = task.join().await.map_err(|error| DataFusionError::Execution(error.to_string()))?;
-                let chunk = fetched.map_err(external)?;
+                let shared = fetched.map_err(external)?;
+                let chunk = Arc::clone(&shared.chunk);
                 let bytes = chunk.encoded_size();
                 self.encoded_size_max = self.encoded_size_max.max(bytes);
-                metrics.chunks.add(1);
-                metrics.encoded.add(bytes);
-                if let Some(progress) = progress {
-                    progress.add_read(bytes as u64);
+                if shared.is_fresh {
+                    metrics.chunks.add(1);
+                    metrics.encoded.add(bytes);
+                    if let Some(progress) = progress {
+                        progress.add_read(bytes as u64);
+                    }
                 }
-                self.held.insert(index.to_vec(), Held::Ready(Arc::clone(&chunk)));
+                self.held.insert(index.to_vec(), Held::Ready(shared));
                 Ok(chunk)
             }
             None => datafusion::common::internal_err!("chunk {index:?} was never asked for"),
@@ -149,7 +159,7 @@ impl ArrayReader {
     /// Takes what the held chunks need from the memory pool.
     fn reserve(&mut self) -> Result<()> {
         let held = self.held.values().map(|held| match held {
-            Held::Ready(chunk) => chunk.memory_size(),
+            Held::Ready(shared) => shared.chunk.memory_size(),
             Held::Pending(_) => self.encoded_size_max.min(LOOK_AHEAD_BYTES),
         });
         self.reservation.try_resize(held.sum())

@@ -15,6 +15,7 @@ mod reduce;
 mod reduce_final;
 mod reduce_partial;
 mod reduce_spec;
+mod shared_chunks;
 mod window_grouped;
 mod window_moving;
 mod windowed;

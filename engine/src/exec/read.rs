@@ -19,6 +19,7 @@ use super::array_reader::ArrayReader;
 use super::block::{Block, block_schema};
 use super::leaf::{Descriptor, descriptors, leaf};
 use super::operator::operator_methods;
+use super::shared_chunks::SharedChunks;
 use super::work::WorkGrid;
 use crate::array::Region;
 use crate::progress::Progress;
@@ -32,6 +33,7 @@ pub struct BlockReadExec {
     columns: Vec<usize>,
     work: Arc<WorkGrid>,
     halo: Option<Halo>,
+    chunks: Arc<SharedChunks>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -76,7 +78,8 @@ impl BlockReadExec {
             Boundedness::Bounded,
         );
         let metrics = ExecutionPlanMetricsSet::new();
-        Self { input, table, columns, work, halo, schema, properties: Arc::new(properties), metrics }
+        let (properties, chunks) = (Arc::new(properties), Arc::default());
+        Self { input, table, columns, work, halo, chunks, schema, properties, metrics }
     }
 
     /// The blocks there are.
@@ -189,7 +192,8 @@ impl BlockReader {
         if let (Some(progress), 0) = (&progress, partition) {
             progress.plan_work(plan.work.cells().saturating_mul(plan.columns.len() as u64));
         }
-        let arrays = plan.columns.iter().map(|&column| ArrayReader::new(&plan.table, column, context)).collect();
+        let reader = |&column: &usize| ArrayReader::new(&plan.table, column, Arc::clone(&plan.chunks), context);
+        let arrays = plan.columns.iter().map(reader).collect();
         Self {
             arrays,
             work: Arc::clone(&plan.work),

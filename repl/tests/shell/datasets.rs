@@ -66,7 +66,10 @@ fn names_of_every_kind_are_completed() {
     for verb in ["RECHUNK", "REDUCE", "RENAME", "RESAMPLE"] {
         terminal.expect(verb);
     }
+    // The line is drawn again below the list, before it is given up.
+    terminal.expect(&format!("{PROMPT}FROM climate |> RE"));
     terminal.type_keys("\x03");
+    terminal.expect("\n");
     terminal.expect(PROMPT);
     leave(terminal);
 }

@@ -1,0 +1,68 @@
+//! Encoded chunks that several partitions read: fetched once, let go when the last one is done.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use crate::source::{ArraySource, Chunk, SourceError};
+
+/// Places of chunks nobody holds any more that are kept before they are cleared away.
+const DEAD_MAX: usize = 256;
+
+/// The chunk of an array, by the column it belongs to and its index.
+type ChunkKey = (usize, Vec<u64>);
+
+/// Where a chunk is put once it has come.
+type ChunkCell = OnceCell<Arc<dyn Chunk>>;
+
+/// The chunks of a plan's arrays that are held at the moment.
+#[derive(Debug, Default)]
+pub struct SharedChunks {
+    cells: Mutex<HashMap<ChunkKey, Weak<ChunkCell>>>,
+}
+
+/// A chunk, which others find as long as this is held.
+#[derive(Debug, Clone)]
+pub struct SharedChunk {
+    /// The chunk.
+    pub chunk: Arc<dyn Chunk>,
+    /// Whether it was fetched for whoever asked, and not for someone before.
+    pub is_fresh: bool,
+    _cell: Arc<ChunkCell>,
+}
+
+impl SharedChunks {
+    /// The chunk of a column's array, fetched unless someone holds it or is about to.
+    pub async fn fetch(
+        &self,
+        column: usize,
+        source: &dyn ArraySource,
+        index: &[u64],
+    ) -> Result<SharedChunk, SourceError> {
+        let cell = self.cell((column, index.to_vec()));
+        let mut is_fresh = false;
+        let chunk = cell
+            .get_or_try_init(|| {
+                is_fresh = true;
+                source.fetch(index)
+            })
+            .await?;
+        Ok(SharedChunk { chunk: Arc::clone(chunk), is_fresh, _cell: Arc::clone(&cell) })
+    }
+
+    fn cell(&self, key: ChunkKey) -> Arc<ChunkCell> {
+        let mut cells = self.cells.lock();
+        if let Some(cell) = cells.get(&key).and_then(Weak::upgrade) {
+            return cell;
+        }
+        // As many dead places as live ones, or a few: a store of a million chunks does not gather them.
+        if cells.len() > DEAD_MAX {
+            cells.retain(|_, cell| cell.strong_count() > 0);
+        }
+        let cell = Arc::new(OnceCell::new());
+        cells.insert(key, Arc::downgrade(&cell));
+        cell
+    }
+}
