@@ -7,44 +7,36 @@ use crate::kernel::with_wide_lanes;
 /// Appends the items `first..last` of a block in which the first bytes of all items come first, then the second ones, …
 /// A block has whole items of `item_size` bytes.
 pub(super) fn append_items(block: &[u8], item_size: usize, first: usize, last: usize, out: &mut Vec<u8>) {
-    match item_size {
-        2 => append::<2>(block, first, last, out, |bytes| u16::from_le_bytes(bytes).to_le_bytes()),
-        4 => append::<4>(block, first, last, out, |[a, b, c, d]| {
-            (u32::from(a) | u32::from(b) << 8 | u32::from(c) << 16 | u32::from(d) << 24).to_le_bytes()
-        }),
-        8 => append::<8>(block, first, last, out, |bytes| u64::from_le_bytes(bytes).to_le_bytes()),
-        _ => {
-            let items = block.len() / item_size;
-            let bytes = (first..last).flat_map(|item| (0..item_size).map(move |byte| block[byte * items + item]));
-            out.extend(bytes);
-        }
+    let items = block.len() / item_size;
+    let plane = |byte: usize| &block[byte * items + first..byte * items + last];
+    if item_size == 4 {
+        return append_fours([plane(0), plane(1), plane(2), plane(3)], out);
+    }
+    let count = last - first;
+    let before = out.len();
+    out.resize(before + count * item_size, 0);
+    for byte in 0..item_size {
+        let places = out[before + byte..].iter_mut().step_by(item_size);
+        places.zip(plane(byte)).for_each(|(place, &byte)| *place = byte);
     }
 }
 
-/// `whole` makes one number of the bytes of an item, which is what the compiler vectorises.
-#[inline(always)]
-fn append<const SIZE: usize>(
-    block: &[u8],
-    first: usize,
-    last: usize,
-    out: &mut Vec<u8>,
-    whole: impl Fn([u8; SIZE]) -> [u8; SIZE],
-) {
-    let items = block.len() / SIZE;
-    let count = last - first;
-    let planes: [&[u8]; SIZE] = std::array::from_fn(|byte| &block[byte * items + first..byte * items + last]);
-    out.reserve(count * SIZE);
-    let (places, _) = out.spare_capacity_mut()[..count * SIZE].as_chunks_mut::<SIZE>();
+/// Appends items of four bytes, by far the most, from planes of the same length: a loop that the compiler vectorises.
+fn append_fours([a, b, c, d]: [&[u8]; 4], out: &mut Vec<u8>) {
+    let count = a.len().min(b.len()).min(c.len()).min(d.len());
+    out.reserve(count * 4);
+    let (places, _) = out.spare_capacity_mut()[..count * 4].as_chunks_mut::<4>();
     with_wide_lanes(
         #[inline(always)]
         || {
-            for (item, place) in places.iter_mut().enumerate() {
-                *place = whole(std::array::from_fn(|byte| planes[byte][item])).map(MaybeUninit::new);
+            for ((((place, &a), &b), &c), &d) in places.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                let item = u32::from(a) | u32::from(b) << 8 | u32::from(c) << 16 | u32::from(d) << 24;
+                *place = item.to_le_bytes().map(MaybeUninit::new);
             }
         },
     );
-    // SAFETY: the loop went over all of `places`, which are the next `count * SIZE` bytes.
-    unsafe { out.set_len(out.len() + count * SIZE) };
+    // SAFETY: every one of `places`, the next `count * 4` bytes, was written.
+    unsafe { out.set_len(out.len() + count * 4) };
 }
 
 #[cfg(test)]
