@@ -16,7 +16,7 @@ pub(super) fn append_items(block: &[u8], item_size: usize, first: usize, last: u
     let before = out.len();
     out.resize(before + count * item_size, 0);
     for byte in 0..item_size {
-        let places = out[before + byte..].iter_mut().step_by(item_size);
+        let places = out[before..].iter_mut().skip(byte).step_by(item_size);
         places.zip(plane(byte)).for_each(|(place, &byte)| *place = byte);
     }
 }
