@@ -213,7 +213,7 @@ mod tests {
             (4, 1, "blosclz", 5, 4096),
             (4, 1, "lz4", 0, 0),
         ] {
-            let whole = bytes(item_size * 5003);
+            let whole = bytes(item_size * 10007);
             let encoded = packed(&whole, item_size, shuffle, codec, level, block_size);
             let reader = BlockReader::new(encoded, whole.len()).unwrap().unwrap();
             for range in [0..whole.len(), 0..1, 17..4999, 4096..8192, 4000..4100, whole.len() - 3..whole.len(), 5..5] {
