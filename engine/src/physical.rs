@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
-use crate::exec::{BlockPlan, PivotExec, plan_reduce};
+use crate::exec::{BlockPlan, PivotExec, PlanSettings, plan_reduce};
 use crate::logical::{GridCells, GridReduce, GridWindow, GridWindowKind, neighbours};
 use crate::optimize::optimize;
 use crate::scan::{CellTable, variables_in};
@@ -46,7 +46,7 @@ impl ExtensionPlanner for GridPlanner {
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         if let Some(reduce) = node.as_any().downcast_ref::<GridReduce>() {
             load_key_variables(&reduce.table, reduce.keys.iter().chain(group_keys(&reduce.windows))).await?;
-            return plan_reduce(reduce, state.config().target_partitions()).map(Some);
+            return plan_reduce(reduce, PlanSettings::of(state)).map(Some);
         }
         match node.as_any().downcast_ref::<GridCells>() {
             Some(cells) => plan_cells(cells, state).await.map(Some),
@@ -65,7 +65,7 @@ async fn plan_cells(cells: &GridCells, state: &dyn Session) -> Result<Arc<dyn Ex
             columns.push(column);
         }
     }
-    let plan = BlockPlan::new(table, columns, &cells.windows, state.config().target_partitions())?;
+    let plan = BlockPlan::new(table, columns, &cells.windows, PlanSettings::of(state))?;
     let windows = cells.windows.iter().map(|window| window.name.as_str());
     Ok(Arc::new(PivotExec::with_windows(&plan, Arc::clone(table), &cells.columns, windows)?))
 }

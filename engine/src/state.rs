@@ -18,11 +18,21 @@ use crate::progress::Progress;
 /// Consumers of memory that an out-of-memory error names.
 const CONSUMERS_NAMED: usize = 3;
 
-/// Whether plans may stay in arrays.
+/// How plans treat arrays.
 #[derive(Debug, Clone, Copy)]
 pub struct GridSettings {
-    /// `false` runs everything as rows, with the same answers.
+    /// Whether plans may stay in arrays: `false` runs everything as rows, with the same answers.
     pub enabled: bool,
+    /// Bytes of a block of cells, which is decoded and reduced before the next one.
+    pub block_bytes: u64,
+}
+
+impl Default for GridSettings {
+    /// Few enough bytes for what is made of a block to stay in the processor's caches on its way through a plan, and
+    /// enough for the plan to cost nothing beside it: of 0.5, 1, 2 and 4 MiB the best over all benchmarks.
+    fn default() -> Self {
+        Self { enabled: true, block_bytes: 1 << 20 }
+    }
 }
 
 /// Settings of a state.
@@ -32,8 +42,8 @@ pub struct StateSettings {
     pub memory_limit: usize,
     /// Threads that work on a query.
     pub threads: usize,
-    /// Whether plans may stay in arrays.
-    pub grid: bool,
+    /// How plans treat arrays.
+    pub grid: GridSettings,
 }
 
 /// A state with these settings, whose operators add to `progress`.
@@ -41,7 +51,7 @@ pub fn session_state(settings: &StateSettings, progress: &Arc<Progress>) -> Resu
     let mut config = SessionConfig::new()
         .with_target_partitions(settings.threads)
         .with_information_schema(true)
-        .with_extension(Arc::new(GridSettings { enabled: settings.grid }))
+        .with_extension(Arc::new(settings.grid))
         .with_extension(Arc::clone(progress));
     config.options_mut().sql_parser.collect_spans = true;
     let pool = TrackConsumersPool::new(

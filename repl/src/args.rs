@@ -44,6 +44,9 @@ pub struct Args {
     /// Threads that work on queries; the cores of the machine by default.
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<usize>,
+    /// Cells that are decoded and reduced at a time, in bytes of an array: 1MiB, 16MiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub block_size: Option<usize>,
     /// Attach a store under a name before anything runs; may be given more than once.
     #[arg(long, value_name = "NAME=URI", value_parser = parse_attachment)]
     pub attach: Vec<Attachment>,

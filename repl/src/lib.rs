@@ -5,6 +5,7 @@
 //!
 //! Architecture invariant: results go to standard output, everything else to standard error.
 
+mod allocator;
 pub mod args;
 pub mod command;
 pub mod deliver;
@@ -27,7 +28,10 @@ use std::process::ExitCode;
 /// Runs the command with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match args::Args::read(arguments) {
-        Ok(args) => ExitCode::from(command::run(&args)),
+        Ok(args) => {
+            allocator::keep_blocks();
+            ExitCode::from(command::run(&args))
+        }
         Err(error) => {
             // Help and version are "errors" too, with status 0. A closed output is no reason to complain.
             let _ = error.print();

@@ -44,6 +44,9 @@ impl Runner {
         if let Some(threads) = args.threads {
             settings = settings.threads(threads);
         }
+        if let Some(bytes) = args.block_size {
+            settings = settings.block_bytes(bytes as u64);
+        }
         if let Some(bytes) = args.memory_limit {
             settings = settings.memory_limit(bytes);
         }

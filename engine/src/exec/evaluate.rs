@@ -15,6 +15,7 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::block::Block;
 use super::pivot::kernel;
+use super::predicate::CellPredicate;
 use crate::kernel::{gather, makes_nan};
 use crate::scan::{CellTable, axis_of, evaluate_on_axis, nan_to_null, unqualified};
 
@@ -27,8 +28,20 @@ pub struct BlockColumn {
     pub data_type: DataType,
     /// The axes of the table that its values are over.
     pub axes: Vec<usize>,
-    /// Whether a NaN among its values is a missing cell.
+    /// Whether a NaN among its values is a missing cell, unless the values have a null buffer: then that tells.
     pub nan_is_missing: bool,
+}
+
+impl BlockColumn {
+    /// Whether a NaN among these values is a missing cell.
+    pub fn is_nan_coded(&self, values: &ArrayRef) -> bool {
+        self.nan_is_missing && values.nulls().is_none()
+    }
+
+    /// The values of the column with missing cells as nulls.
+    pub fn with_nulls(&self, values: &ArrayRef) -> ArrayRef {
+        if self.is_nan_coded(values) { nan_to_null(values) } else { Arc::clone(values) }
+    }
 }
 
 /// Values over every cell of a block.
@@ -68,11 +81,14 @@ struct Computed {
     used: Vec<usize>,
     /// Whether it can take missing cells as the NaNs that they are, see [`carries_nan`].
     carries_nan: bool,
+    /// Itself, where it is a predicate that kernels decide.
+    predicate: Option<CellPredicate>,
 }
 
 impl CellExpressions {
     /// Prepares expressions of the columns of blocks and of the labels of the table.
     pub fn new(table: &CellTable, columns: Vec<BlockColumn>, expressions: &[Expr]) -> Result<Self> {
+        let rank = table.axes().len();
         let mut along: Vec<(usize, ArrayRef)> = Vec::new();
         let hoisted = expressions
             .iter()
@@ -86,9 +102,9 @@ impl CellExpressions {
         let flat = DFSchema::try_from(Arc::clone(&schema))?;
         let prepared = hoisted
             .iter()
-            .map(|expression| Prepared::new(expression, &schema, &flat, &columns))
+            .map(|expression| Prepared::new(expression, &schema, &flat, &columns, rank))
             .collect::<Result<Vec<_>>>()?;
-        Ok(Self { rank: table.axes().len(), columns, along, schema, prepared })
+        Ok(Self { rank, columns, along, schema, prepared })
     }
 
     /// How many expressions there are.
@@ -109,12 +125,14 @@ impl CellExpressions {
     pub fn evaluate(&self, expression: usize, block: &Block) -> Result<CellValues> {
         match &self.prepared[expression] {
             Prepared::Column(column) => {
+                let nan_is_missing = self.columns[*column].is_nan_coded(&block.values[*column]);
                 let values = self.spread(*column, block, &block.values[*column])?;
-                Ok(CellValues { values, nan_is_missing: self.columns[*column].nan_is_missing })
+                Ok(CellValues { values, nan_is_missing })
             }
             Prepared::Along(k) => Ok(CellValues { values: self.spread_along(*k, block)?, nan_is_missing: false }),
             Prepared::Computed(computed) => {
-                if computed.carries_nan {
+                let is_nan_coded = |&column: &usize| self.columns[column].is_nan_coded(&block.values[column]);
+                if computed.carries_nan && computed.used.iter().all(is_nan_coded) {
                     let inputs = self.inputs(&computed.used, block, false)?;
                     let values = computed.physical.evaluate(&inputs)?.into_array(inputs.num_rows())?;
                     let floats: Vec<_> = computed.used.iter().map(|&column| inputs.column(column)).collect();
@@ -131,6 +149,11 @@ impl CellExpressions {
 
     /// The cells where a predicate is true.
     pub fn matching(&self, expression: usize, block: &Block) -> Result<BooleanArray> {
+        if let Prepared::Computed(Computed { predicate: Some(predicate), .. }) = &self.prepared[expression]
+            && let Some(bits) = predicate.bits(block)
+        {
+            return Ok(BooleanArray::new(bits, None));
+        }
         let found = self.evaluate(expression, block)?;
         Ok(as_boolean_array(&found.values)?.clone())
     }
@@ -145,8 +168,8 @@ impl CellExpressions {
                 _ if !used.contains(&index) => arrow::array::new_null_array(&DataType::Null, cells),
                 None => {
                     let column = &self.columns[index];
-                    let values = match column.nan_is_missing && as_nulls {
-                        true => nan_to_null(&block.values[index]),
+                    let values = match as_nulls {
+                        true => column.with_nulls(&block.values[index]),
                         false => Arc::clone(&block.values[index]),
                     };
                     self.spread(index, block, &values)?
@@ -177,7 +200,13 @@ impl CellExpressions {
 }
 
 impl Prepared {
-    fn new(expression: &Expr, schema: &SchemaRef, flat: &DFSchema, columns: &[BlockColumn]) -> Result<Self> {
+    fn new(
+        expression: &Expr,
+        schema: &SchemaRef,
+        flat: &DFSchema,
+        columns: &[BlockColumn],
+        rank: usize,
+    ) -> Result<Self> {
         if let Expr::Column(column) = expression {
             let index = schema.index_of(&column.name)?;
             return Ok(match index.checked_sub(columns.len()) {
@@ -194,7 +223,8 @@ impl Prepared {
             Ok(TreeNodeRecursion::Continue)
         })?;
         let carries_nan = carries_nan(expression, columns);
-        Ok(Self::Computed(Computed { physical, used, carries_nan }))
+        let predicate = CellPredicate::of(expression, columns, rank);
+        Ok(Self::Computed(Computed { physical, used, carries_nan, predicate }))
     }
 }
 

@@ -10,11 +10,13 @@ mod leaf;
 mod operator;
 mod passes;
 mod pivot;
+mod predicate;
 mod read;
 mod reduce;
 mod reduce_final;
 mod reduce_partial;
 mod reduce_spec;
+mod settings;
 mod shared_chunks;
 mod window_grouped;
 mod window_moving;
@@ -34,12 +36,17 @@ pub use pivot::kernel as kernel_error;
 pub use read::BlockReadExec;
 pub use reduce::plan_reduce;
 pub use reduce_spec::{AggregateSpec, GroupAxis, Grouping, ReduceSpec};
+pub use settings::PlanSettings;
 pub use windowed::BlockPlan;
 pub use work::WorkGrid;
 
 /// The plan that gives the cells of a table as rows: descriptors → blocks → rows.
-pub fn rows_of_cells(table: Arc<CellTable>, columns: &[usize]) -> Result<Arc<dyn ExecutionPlan>> {
+pub fn rows_of_cells(
+    table: Arc<CellTable>,
+    columns: &[usize],
+    settings: PlanSettings,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let variables = columns.iter().copied().filter(|&column| table.columns()[column].kind.axis().is_none()).collect();
-    let blocks = BlockPlan::new(&table, variables, &[], 1)?;
+    let blocks = BlockPlan::new(&table, variables, &[], settings)?;
     Ok(Arc::new(PivotExec::with_windows(&blocks, table, columns, [])?))
 }

@@ -23,15 +23,18 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::evaluate::CellExpressions;
 use super::operator::operator_methods;
 use super::reduce::plan_in_one_pass;
 use super::reduce_spec::{AggregateSpec, GroupAxis, Grouping};
-use crate::kernel::AggregateKind;
+use super::settings::PlanSettings;
+use super::windowed::block_columns;
+use crate::kernel::{AggregateKind, kept_width};
 use crate::logical::GridReduce;
-use crate::scan::axis_with_variables;
+use crate::scan::{CellTable, axis_with_variables, variables_in};
 
-/// Bytes of values that a pass keeps, unless the memory limit is low.
-const PASS_BYTES_MAX: usize = 160 << 20;
+/// What a pass keeps of values, in blocks, unless the memory limit is low.
+const PASS_BLOCKS_MAX: u64 = 160;
 
 /// The share of the memory limit that the values of a pass may take.
 const MEMORY_SHARE: usize = 4;
@@ -43,31 +46,43 @@ pub struct PassesExec {
     reduce: Arc<GridReduce>,
     axis: usize,
     groups: GroupAxis,
-    threads: usize,
+    /// Bytes of a value that is kept.
+    value_bytes: usize,
+    settings: PlanSettings,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl PassesExec {
     /// The passes of a reduction, or `None` when one is enough, or when its groups cannot be taken in turn.
-    pub fn plan(reduce: &GridReduce, whole: &Arc<dyn ExecutionPlan>, threads: usize) -> Result<Option<Self>> {
+    pub fn plan(reduce: &GridReduce, whole: &Arc<dyn ExecutionPlan>, settings: PlanSettings) -> Result<Option<Self>> {
         let keeps_values = |aggregate: &AggregateSpec| {
             matches!(aggregate.kind, AggregateKind::Median | AggregateKind::Quantile { .. })
         };
         let order_statistics: Vec<_> = reduce.aggregates.iter().filter(|spec| keeps_values(spec)).collect();
         let shape = reduce.table.shape();
         let cells = shape.iter().fold(order_statistics.len() as u64, |cells, &length| cells.saturating_mul(length));
-        if !reduce.windows.is_empty() || cells.saturating_mul(size_of::<f64>() as u64) < PASS_BYTES_MAX as u64 {
+        if !reduce.windows.is_empty() || cells.saturating_mul(size_of::<f64>() as u64) < pass_bytes(settings) {
             return Ok(None);
         }
         let grouping = Grouping::new(&reduce.table, &reduce.keys)?;
         let kept = grouping.axes.into_iter().enumerate().find(|(_, groups)| groups.count() > 1);
         let Some((axis, groups)) = kept else { return Ok(None) };
-        let counts = plan_in_one_pass(&counting(reduce, axis, &order_statistics)?, threads)?;
+        let value_bytes = value_bytes(&reduce.table, &order_statistics)?;
+        let counts = plan_in_one_pass(&counting(reduce, axis, &order_statistics)?, settings)?;
         let (reduce, properties) = (Arc::new(reduce.clone()), Arc::clone(whole.properties()));
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Some(Self { counts, reduce, axis, groups, threads, properties, metrics }))
+        Ok(Some(Self { counts, reduce, axis, groups, value_bytes, settings, properties, metrics }))
     }
+}
+
+/// Bytes of a value of the widest of the aggregates.
+fn value_bytes(table: &CellTable, aggregates: &[&AggregateSpec]) -> Result<usize> {
+    let arguments: Vec<_> = aggregates.iter().flat_map(|aggregate| aggregate.arguments.iter().cloned()).collect();
+    let columns = block_columns(table, &variables_in(table, &arguments)?);
+    let expressions = CellExpressions::new(table, columns, &arguments)?;
+    let widths = (0..expressions.count()).map(|argument| Ok(kept_width(&expressions.data_type(argument)?)));
+    Ok(widths.collect::<Result<Vec<_>>>()?.into_iter().max().unwrap_or(size_of::<f64>()))
 }
 
 /// The reduction that counts the values of each group of an axis, for each of the aggregates.
@@ -121,7 +136,8 @@ impl ExecutionPlan for PassesExec {
             reduce: Arc::clone(&self.reduce),
             axis: self.axis,
             groups: self.groups.clone(),
-            threads: self.threads,
+            value_bytes: self.value_bytes,
+            settings: self.settings,
             properties: Arc::clone(&self.properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }))
@@ -134,9 +150,9 @@ impl ExecutionPlan for PassesExec {
             reduce: Arc::clone(&self.reduce),
             axis: self.axis,
             groups: self.groups.clone(),
-            threads: self.threads,
+            settings: self.settings,
         };
-        let values_max = values_max(&context);
+        let values_max = bytes_max(self.settings, &context) / self.value_bytes;
         let rows = stream::once(async move {
             let counts = read_counts(counts, pass.groups.count() as usize).await?;
             let ranges = ranges(&counts, values_max);
@@ -155,7 +171,7 @@ struct Pass {
     reduce: Arc<GridReduce>,
     axis: usize,
     groups: GroupAxis,
-    threads: usize,
+    settings: PlanSettings,
 }
 
 impl Pass {
@@ -170,17 +186,22 @@ impl Pass {
             _ => positions.slice(groups.start as u64, groups.len() as u64, 1),
         };
         let table = Arc::new(table.with_positions(self.axis, positions));
-        plan_in_one_pass(&GridReduce { table, ..self.reduce.as_ref().clone() }, self.threads)
+        plan_in_one_pass(&GridReduce { table, ..self.reduce.as_ref().clone() }, self.settings)
     }
 }
 
-/// Values that a pass may keep.
-fn values_max(context: &TaskContext) -> usize {
-    let bytes = match context.memory_pool().memory_limit() {
-        MemoryLimit::Finite(limit) => PASS_BYTES_MAX.min(limit / MEMORY_SHARE),
-        _ => PASS_BYTES_MAX,
-    };
-    bytes / size_of::<f32>()
+/// Bytes of values that a pass keeps, unless the memory limit is low.
+fn pass_bytes(settings: PlanSettings) -> u64 {
+    settings.block_bytes.saturating_mul(PASS_BLOCKS_MAX)
+}
+
+/// Bytes of values that a pass may keep.
+fn bytes_max(settings: PlanSettings, context: &TaskContext) -> usize {
+    let bytes = usize::try_from(pass_bytes(settings)).unwrap_or(usize::MAX);
+    match context.memory_pool().memory_limit() {
+        MemoryLimit::Finite(limit) => bytes.min(limit / MEMORY_SHARE),
+        _ => bytes,
+    }
 }
 
 /// The values of each group, all aggregates together.

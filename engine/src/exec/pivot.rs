@@ -22,7 +22,7 @@ use super::evaluate::BlockColumn;
 use super::operator::operator_methods;
 use super::windowed::BlockPlan;
 use crate::kernel::gather;
-use crate::scan::{CellTable, ColumnKind, Order, nan_to_null};
+use crate::scan::{CellTable, ColumnKind, Order};
 
 /// One row a cell: labels, positions and variables, missing cells as nulls.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ pub struct PivotExec {
 enum PivotColumn {
     /// Values along one axis of the table.
     Along { axis: usize, values: ArrayRef },
-    /// A list of the block, over these axes of the table.
-    Cells { list: usize, axes: Vec<usize>, nan_is_missing: bool },
+    /// A list of the block.
+    Cells { list: usize, column: BlockColumn },
 }
 
 impl PivotExec {
@@ -87,10 +87,7 @@ impl PivotColumn {
     /// The cells of a list of the blocks.
     fn cells(plan: &BlockPlan, list: Option<usize>) -> Result<Self> {
         match list {
-            Some(list) => {
-                let BlockColumn { axes, nan_is_missing, .. } = &plan.columns[list];
-                Ok(Self::Cells { list, axes: axes.clone(), nan_is_missing: *nan_is_missing })
-            }
+            Some(list) => Ok(Self::Cells { list, column: plan.columns[list].clone() }),
             None => datafusion::common::internal_err!("the blocks lack a column of the rows"),
         }
     }
@@ -187,13 +184,13 @@ impl Pivot {
             .iter()
             .map(|column| match column {
                 PivotColumn::Along { .. } => Ok(None),
-                PivotColumn::Cells { list, axes, nan_is_missing } => {
-                    let values = match *nan_is_missing {
-                        true => nan_to_null(&block.values[*list]),
-                        false => Arc::clone(&block.values[*list]),
-                    };
-                    let whole = axes.iter().copied().eq(0..table.axes().len());
-                    Ok(Some(if whole { values } else { gather::broadcast(&values, axes, &shape).map_err(kernel)? }))
+                PivotColumn::Cells { list, column } => {
+                    let values = column.with_nulls(&block.values[*list]);
+                    let whole = column.axes.iter().copied().eq(0..table.axes().len());
+                    Ok(Some(match whole {
+                        true => values,
+                        false => gather::broadcast(&values, &column.axes, &shape).map_err(kernel)?,
+                    }))
                 }
             })
             .collect::<Result<Vec<_>>>()?;

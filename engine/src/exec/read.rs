@@ -53,8 +53,9 @@ pub struct Halo {
 impl BlockReadExec {
     /// The leaf and the reading of `columns` (variables of the table) on top of it. With a halo, blocks that differ along
     /// its axis alone follow each other, and each run of them begins and ends with blocks of the halo.
-    pub fn plan(table: Arc<CellTable>, columns: Vec<usize>, halo: Option<Halo>) -> Result<Arc<Self>> {
-        let work = Arc::new(WorkGrid::new(&table, &columns, halo.map(|halo| halo.axis)));
+    /// A block has at most `block_bytes` of the leading array.
+    pub fn plan(table: Arc<CellTable>, columns: Vec<usize>, halo: Option<Halo>, block_bytes: u64) -> Result<Arc<Self>> {
+        let work = Arc::new(WorkGrid::new(&table, &columns, halo.map(|halo| halo.axis), block_bytes));
         let input = leaf(&work.partitions())?;
         Ok(Arc::new(Self::new(input, table, columns, work, halo)))
     }

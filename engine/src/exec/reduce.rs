@@ -10,25 +10,26 @@ use super::passes::PassesExec;
 use super::reduce_final::GridReduceFinalExec;
 use super::reduce_partial::{GridReducePartialExec, Reduction};
 use super::reduce_spec::{Grouping, ReduceSpec};
+use super::settings::PlanSettings;
 use super::windowed::BlockPlan;
 use crate::logical::{GridReduce, neighbours};
 use crate::scan::variables_in;
 
 /// The plan of a reduction: in one pass over the cells, or in several where its states would not fit.
-pub fn plan_reduce(reduce: &GridReduce, threads: usize) -> Result<Arc<dyn ExecutionPlan>> {
-    let whole = plan_in_one_pass(reduce, threads)?;
-    match PassesExec::plan(reduce, &whole, threads)? {
+pub fn plan_reduce(reduce: &GridReduce, settings: PlanSettings) -> Result<Arc<dyn ExecutionPlan>> {
+    let whole = plan_in_one_pass(reduce, settings)?;
+    match PassesExec::plan(reduce, &whole, settings)? {
         Some(passes) => Ok(Arc::new(passes)),
         None => Ok(whole),
     }
 }
 
 /// The plan of a reduction that goes over the cells once.
-pub fn plan_in_one_pass(reduce: &GridReduce, threads: usize) -> Result<Arc<dyn ExecutionPlan>> {
+pub fn plan_in_one_pass(reduce: &GridReduce, settings: PlanSettings) -> Result<Arc<dyn ExecutionPlan>> {
     let aggregated = reduce.aggregates.iter().flat_map(|aggregate| aggregate.arguments.iter().chain(&aggregate.filter));
     let expressions = reduce.mask.iter().chain(aggregated).chain(neighbours(&reduce.windows));
     let columns = variables_in(&reduce.table, expressions)?;
-    let plan = BlockPlan::new(&reduce.table, columns, &reduce.windows, threads)?;
+    let plan = BlockPlan::new(&reduce.table, columns, &reduce.windows, settings)?;
     let grouping = Grouping::new(&reduce.table, &reduce.keys)?;
     let spec = ReduceSpec {
         table: Arc::clone(&reduce.table),
@@ -40,13 +41,13 @@ pub fn plan_in_one_pass(reduce: &GridReduce, threads: usize) -> Result<Arc<dyn E
         schema: Arc::clone(reduce.schema.inner()),
         orders: grouping.orders,
     };
-    two_phases(Arc::new(spec), plan, threads)
+    two_phases(Arc::new(spec), plan, settings)
 }
 
 /// Partial states of every partition of a plan of blocks, then their merge.
-pub fn two_phases(spec: Arc<ReduceSpec>, plan: BlockPlan, threads: usize) -> Result<Arc<dyn ExecutionPlan>> {
+pub fn two_phases(spec: Arc<ReduceSpec>, plan: BlockPlan, settings: PlanSettings) -> Result<Arc<dyn ExecutionPlan>> {
     let reduction = Arc::new(Reduction::new(spec)?);
-    let partial = GridReducePartialExec::new(plan.blocks, Arc::clone(&reduction), plan.work, threads)?;
+    let partial = GridReducePartialExec::new(plan.blocks, Arc::clone(&reduction), plan.work, settings.threads)?;
     let merged = CoalescePartitionsExec::new(Arc::new(partial));
     Ok(Arc::new(GridReduceFinalExec::new(Arc::new(merged), reduction)))
 }

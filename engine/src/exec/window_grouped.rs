@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -25,7 +25,7 @@ use super::operator::operator_methods;
 use super::pivot::kernel;
 use super::reduce_spec::ReduceSpec;
 use crate::array::Region;
-use crate::kernel::gather;
+use crate::kernel::{gather, nulls_as_nans, with_null_buffer};
 
 /// Adds, to every cell of the blocks of `input`, the aggregates of its group. These come from `groups`, a reduction of
 /// its own over the same cells, which is run once and held in memory.
@@ -44,8 +44,15 @@ pub struct GroupedWindowExec {
 /// The aggregates of every group, in the order of the groups.
 #[derive(Debug)]
 struct HeldGroups {
-    aggregates: Vec<ArrayRef>,
+    aggregates: Vec<HeldAggregate>,
     _memory: MemoryReservation,
+}
+
+#[derive(Debug)]
+struct HeldAggregate {
+    values: ArrayRef,
+    /// Missing aggregates are NaNs, so that arithmetic with them needs no bitmaps.
+    is_nan_coded: bool,
 }
 
 impl GroupedWindowExec {
@@ -63,7 +70,7 @@ impl GroupedWindowExec {
             name: name.clone(),
             data_type: field.data_type().clone(),
             axes: (0..grouping.axes.len()).collect(),
-            nan_is_missing: false,
+            nan_is_missing: *field.data_type() == DataType::Float64,
         }));
         Self::with_columns(input, groups, grouping, columns)
     }
@@ -152,14 +159,19 @@ impl HeldGroups {
             if parts.is_empty() { Ok(None) } else { concat(&parts).map(Some) }
         };
         let aggregates = parts.iter().map(together).collect::<Result<Vec<_>, _>>()?;
-        Ok(Arc::new(Self { aggregates: aggregates.into_iter().flatten().collect(), _memory: memory }))
+        let aggregates = aggregates.into_iter().flatten().map(|aggregate| match nulls_as_nans(&aggregate) {
+            Some(values) => HeldAggregate { values, is_nan_coded: true },
+            None => HeldAggregate { values: aggregate, is_nan_coded: false },
+        });
+        Ok(Arc::new(Self { aggregates: aggregates.collect(), _memory: memory }))
     }
 
     /// The block with the aggregates of the groups of its cells.
     fn extend(&self, mut block: Block, grouping: &ReduceSpec) -> Result<Block> {
         let layout = grouping.layout(&block.region, &Region::whole(&grouping.group_shape()));
         for aggregate in &self.aggregates {
-            block.values.push(gather::of_groups(aggregate, &layout).map_err(kernel)?);
+            let values = gather::of_groups(&aggregate.values, &layout).map_err(kernel)?;
+            block.values.push(if aggregate.is_nan_coded { values } else { with_null_buffer(values) });
         }
         Ok(block)
     }

@@ -61,7 +61,8 @@ impl PreparedWindows {
         for (number, (name, window, _)) in windows.iter().enumerate() {
             let data_type: DataType = window.kind.result_type(&arguments.data_type(number)?).map_err(kernel)?;
             let axes = (0..table.axes().len()).collect();
-            columns.push(BlockColumn { name: name.clone(), data_type, axes, nan_is_missing: false });
+            let nan_is_missing = window.kind.is_nan_coded(&data_type);
+            columns.push(BlockColumn { name: name.clone(), data_type, axes, nan_is_missing });
         }
         let schema = block_schema(columns.iter().map(|column| (column.name.clone(), column.data_type.clone())));
         let windows = windows.into_iter().map(|(_, window, _)| window).collect();
@@ -73,8 +74,7 @@ impl PreparedWindows {
         &self.columns
     }
 
-    /// What a window looks at in a block. Shifted cells are not looked into: a missing one must be a null, as it is
-    /// in all columns that windows make.
+    /// What a window looks at in a block. Shifted cells are not looked into: a missing one must be a null.
     fn argument(&self, number: usize, block: &Block) -> Result<CellValues> {
         let argument = self.arguments.evaluate(number, block)?;
         Ok(match self.windows[number].kind == WindowKind::Shift && argument.nan_is_missing {

@@ -11,6 +11,7 @@ use super::evaluate::{BlockColumn, CellExpressions, without_widening};
 use super::read::{BlockReadExec, Halo};
 use super::reduce::two_phases;
 use super::reduce_spec::{AggregateSpec, Grouping, ReduceSpec};
+use super::settings::PlanSettings;
 use super::window_grouped::GroupedWindowExec;
 use super::window_moving::{MovingWindowExec, PreparedWindows};
 use super::work::WorkGrid;
@@ -30,18 +31,23 @@ pub struct BlockPlan {
 
 impl BlockPlan {
     /// The reading of `columns` of a table, and the windows over them. `columns` holds what moving windows look at.
-    pub fn new(table: &Arc<CellTable>, columns: Vec<usize>, windows: &[GridWindow], threads: usize) -> Result<Self> {
+    pub fn new(
+        table: &Arc<CellTable>,
+        columns: Vec<usize>,
+        windows: &[GridWindow],
+        settings: PlanSettings,
+    ) -> Result<Self> {
         let moving = moving_windows(windows);
         let halo = halo_of(&moving);
         let block_columns = block_columns(table, &columns);
-        let read = BlockReadExec::plan(Arc::clone(table), columns, halo)?;
+        let read = BlockReadExec::plan(Arc::clone(table), columns, halo, settings.block_bytes)?;
         let work = Arc::clone(read.work());
         let mut plan = Self { blocks: read, work, columns: block_columns };
         if let Some(halo) = halo {
             plan.add_moving(table, halo, &moving)?;
         }
         for (keys, grouped) in grouped_windows(windows) {
-            plan.add_grouped(table, keys, &grouped, threads)?;
+            plan.add_grouped(table, keys, &grouped, settings)?;
         }
         Ok(plan)
     }
@@ -69,11 +75,11 @@ impl BlockPlan {
         table: &Arc<CellTable>,
         keys: &[Expr],
         windows: &[(&str, &AggregateSpec)],
-        threads: usize,
+        settings: PlanSettings,
     ) -> Result<()> {
         let expressions = windows.iter().flat_map(|(_, aggregate)| aggregate.arguments.iter().chain(&aggregate.filter));
         let columns = variables_in(table, expressions)?;
-        let read = Self::new(table, columns, &[], threads)?;
+        let read = Self::new(table, columns, &[], settings)?;
         let grouping = Grouping::new(table, keys)?;
         let key_fields = grouping.keys.iter().enumerate();
         let mut fields: Vec<Field> = key_fields
@@ -97,7 +103,7 @@ impl BlockPlan {
             orders: grouping.orders,
         };
         let spec = Arc::new(spec);
-        let groups = two_phases(Arc::clone(&spec), read, threads)?;
+        let groups = two_phases(Arc::clone(&spec), read, settings)?;
         let names: Vec<String> = windows.iter().map(|(name, _)| name.to_string()).collect();
         let input = Arc::clone(&self.blocks);
         let grouped = GroupedWindowExec::new(input, groups, spec, std::mem::take(&mut self.columns), &names);
@@ -147,7 +153,7 @@ fn grouped_windows(windows: &[GridWindow]) -> Vec<GroupedWindows<'_>> {
 }
 
 /// The columns of blocks of variables.
-fn block_columns(table: &CellTable, columns: &[usize]) -> Vec<BlockColumn> {
+pub fn block_columns(table: &CellTable, columns: &[usize]) -> Vec<BlockColumn> {
     let block_column = |&column: &usize| {
         let column = &table.columns()[column];
         BlockColumn {

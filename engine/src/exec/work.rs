@@ -7,14 +7,11 @@
 use crate::array::{Positions, Region};
 use crate::scan::{Axis, CellTable};
 
-/// Bytes of one block of the leading array: it stays in the L2 cache between its decoding and its reduction.
-const BLOCK_BYTES: u64 = 1 << 20;
-
 /// Partitions of a plan: set by the plan, never by the number of threads, so that answers do not depend on these.
 const PARTITIONS: u64 = 8;
 
-/// Cells below which more partitions cost more than they bring.
-const PARTITION_CELLS_MIN: u64 = 1 << 16;
+/// Partitions that have less than this part of a block cost more than they bring.
+const BLOCK_SHARE_MIN: u64 = 16;
 
 /// The blocks of a table of cells.
 #[derive(Debug, Clone)]
@@ -24,6 +21,8 @@ pub struct WorkGrid {
     levels: Vec<Level>,
     total: u64,
     cells: u64,
+    /// Cells of a partition, at least.
+    partition_cells_min: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -50,12 +49,12 @@ enum LevelKind {
 
 impl WorkGrid {
     /// The blocks of `table` when the arrays in `columns` are read: the one with the most cells a chunk leads. Blocks
-    /// that differ along `fastest` alone follow each other.
-    pub fn new(table: &CellTable, columns: &[usize], fastest: Option<usize>) -> Self {
+    /// that differ along `fastest` alone follow each other. A block has at most `block_bytes` of the leading array.
+    pub fn new(table: &CellTable, columns: &[usize], fastest: Option<usize>, block_bytes: u64) -> Self {
         let (chunk_shape, cell_bytes) = leading_chunk(table, columns);
         let lengths: Vec<u64> = table.axes().iter().map(|axis| axis.labels.len() as u64).collect();
-        let unit_shape = grown(&chunk_shape, &lengths, BLOCK_BYTES / cell_bytes);
-        let block_shape = cut(&unit_shape, BLOCK_BYTES / cell_bytes);
+        let unit_shape = grown(&chunk_shape, &lengths, block_bytes / cell_bytes);
+        let block_shape = cut(&unit_shape, block_bytes / cell_bytes);
         let axes: Vec<WorkAxis> = table
             .axes()
             .iter()
@@ -65,7 +64,8 @@ impl WorkGrid {
         let levels = levels(&axes, fastest);
         let total = levels.iter().try_fold(1u64, |total, level| total.checked_mul(level.count)).unwrap_or(u64::MAX);
         let cells = table.shape().iter().fold(1u64, |cells, &length| cells.saturating_mul(length));
-        Self { axes, levels, total, cells }
+        let partition_cells_min = (block_bytes / cell_bytes / BLOCK_SHARE_MIN).max(1);
+        Self { axes, levels, total, cells, partition_cells_min }
     }
 
     /// Blocks there are, those without a selected cell included.
@@ -85,7 +85,7 @@ impl WorkGrid {
 
     /// The runs of block numbers that the partitions of a plan read; none of them is empty unless there is nothing.
     pub fn partitions(&self) -> Vec<(u64, u64)> {
-        let wanted = (self.cells / PARTITION_CELLS_MIN).clamp(1, PARTITIONS).min(self.total.max(1));
+        let wanted = (self.cells / self.partition_cells_min).clamp(1, PARTITIONS).min(self.total.max(1));
         let bound = |k: u64| (u128::from(self.total) * u128::from(k) / u128::from(wanted)) as u64;
         (0..wanted).map(|k| (bound(k), bound(k + 1))).collect()
     }

@@ -50,6 +50,15 @@ pub struct Run<'a> {
     pub groups: RunGroups<'a>,
 }
 
+/// Runs that follow each other and belong to the same consecutive groups, or a single run of any kind.
+#[derive(Debug, Clone)]
+pub struct Stack<'a> {
+    /// The first run.
+    pub first: Run<'a>,
+    /// How many there are, one behind the other.
+    pub count: usize,
+}
+
 /// The groups of the cells of a run.
 #[derive(Debug, Clone, Copy)]
 pub enum RunGroups<'a> {
@@ -132,22 +141,44 @@ impl BlockLayout {
     /// Calls `visit` for each run, in C order. Trailing dimensions are merged as far as possible.
     #[inline(always)]
     pub fn for_each_run(&self, mut visit: impl FnMut(Run<'_>)) {
+        self.for_each_stack(
+            #[inline(always)]
+            |stack| (0..stack.count).for_each(|k| visit(stack.run(k))),
+        );
+    }
+
+    /// Calls `visit` for each run, in C order, but for those that follow each other and belong to the same consecutive
+    /// groups: for these together.
+    #[inline(always)]
+    pub fn for_each_stack(&self, mut visit: impl FnMut(Stack<'_>)) {
         if self.cells == 0 || self.fault.is_some() {
             return;
         }
         let Some((inner, outer)) = self.axes.split_last() else {
-            return visit(Run { cells: 0..1, groups: RunGroups::One(self.base) });
+            return visit(Stack { first: Run { cells: 0..1, groups: RunGroups::One(self.base) }, count: 1 });
         };
         let mut position = vec![0usize; outer.len()];
-        for start in (0..self.cells).step_by(inner.length) {
-            let base = self.base + outer.iter().zip(&position).map(|(axis, &p)| axis.contribution(p)).sum::<usize>();
+        let base_at = |position: &[usize]| {
+            self.base + outer.iter().zip(position).map(|(axis, &p)| axis.contribution(p)).sum::<usize>()
+        };
+        let mut start = 0;
+        while start < self.cells {
+            let (base, mut count) = (base_at(&position), 1);
             let groups = match &inner.step {
                 Step::Collapsed => RunGroups::One(base),
                 Step::Stride(_) => RunGroups::Consecutive(base),
                 Step::Labels(labels, stride) => RunGroups::Labelled { base, labels, stride: *stride },
             };
-            visit(Run { cells: start..start + inner.length, groups });
             advance(&mut position, outer);
+            while matches!(inner.step, Step::Stride(_))
+                && start + count * inner.length < self.cells
+                && base_at(&position) == base
+            {
+                advance(&mut position, outer);
+                count += 1;
+            }
+            visit(Stack { first: Run { cells: start..start + inner.length, groups }, count });
+            start += count * inner.length;
         }
     }
 
@@ -214,6 +245,16 @@ impl BlockLayout {
                 }
             };
         }
+    }
+}
+
+impl<'a> Stack<'a> {
+    /// The k-th run.
+    #[inline(always)]
+    pub fn run(&self, k: usize) -> Run<'a> {
+        let cells =
+            self.first.cells.start + k * self.first.cells.len()..self.first.cells.end + k * self.first.cells.len();
+        Run { cells, groups: self.first.groups }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod accumulate;
 pub mod cells;
+mod compare;
 pub mod error;
 mod fold;
 pub mod gather;
@@ -15,12 +16,13 @@ mod place;
 mod wide;
 pub mod window;
 
-pub use accumulate::{Accumulator, AggregateKind};
+pub use accumulate::{Accumulator, AggregateKind, kept_width};
 pub use cells::Cells;
+pub use compare::{Comparison, compare};
 pub use error::KernelError;
 pub use gather::{broadcast, select, slice_box};
-pub use layout::{AxisGroups, BlockLayout, Run, RunGroups};
-pub use nan::makes_nan;
+pub use layout::{AxisGroups, BlockLayout, Run, RunGroups, Stack};
+pub use nan::{makes_nan, nulls_as_nans, with_null_buffer};
 pub(crate) use wide::with_wide_lanes;
 pub use window::{Along, MovingWindow, Stretch, WindowKind};
 

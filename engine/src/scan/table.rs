@@ -15,6 +15,7 @@ use super::{Axis, LabelledDataset, labels::field_of};
 use crate::array::Positions;
 use crate::dataset::{Role, Variable};
 use crate::error::Error;
+use crate::exec::{PlanSettings, rows_of_cells};
 
 /// The name of the column that holds the source positions along a dimension. It is in no `SELECT *`.
 pub fn position_column(dimension: &str) -> String {
@@ -191,7 +192,7 @@ impl TableProvider for CellTable {
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         _limit: Option<usize>,
@@ -201,7 +202,7 @@ impl TableProvider for CellTable {
             Some(columns) => columns.clone(),
             None => (0..self.columns.len()).collect(),
         };
-        crate::exec::rows_of_cells(table, &columns)
+        rows_of_cells(table, &columns, PlanSettings::of(state))
     }
 }
 

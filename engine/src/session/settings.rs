@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::functions::{LabelTables, nearest_label};
 use crate::progress::Progress;
-use crate::state::{StateSettings, session_state};
+use crate::state::{GridSettings, StateSettings, session_state};
 
 /// The memory that queries may hold when nothing else is said, as a share of the machine's.
 const MEMORY_SHARE: f64 = 0.6;
@@ -20,7 +20,7 @@ const MEMORY_SHARE: f64 = 0.6;
 pub struct SessionBuilder {
     memory_limit: Option<usize>,
     threads: Option<usize>,
-    grid: Option<bool>,
+    grid: GridSettings,
 }
 
 impl SessionBuilder {
@@ -41,7 +41,15 @@ impl SessionBuilder {
     /// Whether plans may stay in arrays (`true` by default); `false` runs everything as rows, with the same answers.
     #[must_use]
     pub fn grid(mut self, grid: bool) -> Self {
-        self.grid = Some(grid);
+        self.grid.enabled = grid;
+        self
+    }
+
+    /// Bytes of a block of cells, which is decoded and reduced before the next one. Answers do not depend on it, but for
+    /// the last bits of sums of floats.
+    #[must_use]
+    pub fn block_bytes(mut self, bytes: u64) -> Self {
+        self.grid.block_bytes = bytes.max(1);
         self
     }
 
@@ -51,7 +59,7 @@ impl SessionBuilder {
         let settings = StateSettings {
             memory_limit: self.memory_limit.unwrap_or_else(default_memory_limit),
             threads: self.threads.unwrap_or_else(cores),
-            grid: self.grid.unwrap_or(true),
+            grid: self.grid,
         };
         let progress = Arc::new(Progress::default());
         let context = SessionContext::new_with_state(session_state(&settings, &progress)?).enable_url_table();

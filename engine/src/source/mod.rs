@@ -1,7 +1,9 @@
 //! Where arrays come from: one trait for the cells of an array, whatever the format.
 //!
-//! Architecture invariant: I/O is async and lives in [`ArraySource::fetch`]; decoding is sync and lives in
-//! [`Chunk::read`], so that an operator decodes on its own thread and reduces at once. Only [`store`] opens URLs.
+//! Architecture invariant: what takes its time (a network) is async and lives in [`ArraySource::fetch`]; decoding is sync
+//! and lives in [`Chunk::read`], so that an operator decodes on its own thread and reduces at once. Large files of this
+//! machine are only opened by the former: the latter reads what it decodes, and the system reads ahead. Only [`store`]
+//! opens URLs.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -25,7 +27,7 @@ pub trait ArraySource: Debug + Send + Sync {
     /// Its shape and its chunks (for a sharded array the inner ones: the smallest piece that is read by itself).
     fn grid(&self) -> &ChunkGrid;
 
-    /// Fetches the encoded bytes of a chunk, by its index along each dimension; nothing is decoded. An absent chunk is
+    /// Fetches the encoded bytes of a chunk (or opens them), by its index along each dimension; nothing is decoded. An absent chunk is
     /// not an error: it reads as the fill value.
     async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError>;
 }
@@ -38,7 +40,7 @@ pub trait Chunk: Debug + Send + Sync {
     /// Regions that follow each other in C order are the quick case: each inner block of the codec is then decoded once.
     fn read(&self, region: &Region) -> Result<ArrayRef, SourceError>;
 
-    /// Bytes fetched from the store.
+    /// Bytes of the chunk in the store.
     fn encoded_size(&self) -> usize;
 
     /// Bytes this chunk holds in memory at most while it is read: the encoded ones, and the decoded ones where its

@@ -16,20 +16,24 @@ pub struct Settings {
     pub grid: bool,
     /// Threads that work on a query.
     pub threads: usize,
+    /// Bytes of a block: a few of them cut the smallest array into many blocks and partitions.
+    pub block_bytes: u64,
 }
+
+const WHOLE: u64 = 1 << 20;
 
 /// Every way in which golden cases and random queries are run.
 pub const ALL_SETTINGS: [Settings; 4] = [
-    Settings { grid: true, threads: 1 },
-    Settings { grid: true, threads: 4 },
-    Settings { grid: false, threads: 1 },
-    Settings { grid: false, threads: 4 },
+    Settings { grid: true, threads: 1, block_bytes: WHOLE },
+    Settings { grid: true, threads: 3, block_bytes: 40 },
+    Settings { grid: false, threads: 1, block_bytes: WHOLE },
+    Settings { grid: false, threads: 4, block_bytes: 100 },
 ];
 
 impl Settings {
     /// A new session that runs queries so.
     pub fn session(self) -> Session {
-        let builder = Session::builder().grid(self.grid).threads(self.threads);
+        let builder = Session::builder().grid(self.grid).threads(self.threads).block_bytes(self.block_bytes);
         builder.build().expect("a session without a store can be built")
     }
 }

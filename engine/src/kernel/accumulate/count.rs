@@ -20,6 +20,9 @@ pub(crate) struct CountAccumulator {
     counts: Counts,
 }
 
+/// Neighbouring groups whose counts stay in registers while runs are added to them.
+const ROW: usize = 32;
+
 #[derive(Debug)]
 pub(crate) struct Counts(pub(crate) Vec<u64>);
 
@@ -77,6 +80,8 @@ impl Accumulator for CountAccumulator {
 }
 
 impl<T: Native> Fold<T> for Counts {
+    const STACKS: bool = true;
+
     #[inline(always)]
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
         self.0[group] += if P::EVERY {
@@ -92,6 +97,26 @@ impl<T: Native> Fold<T> for Counts {
         let present = present.part(0..values.len());
         for (k, (count, &value)) in counts.iter_mut().zip(values).enumerate() {
             *count += u64::from(present.has(k, value));
+        }
+    }
+
+    #[inline(always)]
+    fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
+        let length = runs.first().map_or(0, |(values, _)| values.len());
+        let whole = length / ROW * ROW;
+        for start in (0..whole).step_by(ROW) {
+            let mut counts = [0u32; ROW];
+            for (values, present) in runs {
+                let (values, here) = (&values[start..start + ROW], present.part(start..start + ROW));
+                for k in 0..ROW {
+                    counts[k] += u32::from(here.has(k, values[k]));
+                }
+            }
+            let groups = &mut self.0[first + start..first + start + ROW];
+            groups.iter_mut().zip(counts).for_each(|(all, count)| *all += u64::from(count));
+        }
+        for (values, present) in runs {
+            self.consecutive(first + whole, &values[whole..], present.part(whole..length));
         }
     }
 

@@ -21,6 +21,7 @@ use super::error::KernelError;
 use super::layout::BlockLayout;
 
 pub use kind::AggregateKind;
+pub use quantile::kept_width;
 
 /// The state of an aggregate, for every group of a box of groups.
 pub trait Accumulator: Send + Debug {

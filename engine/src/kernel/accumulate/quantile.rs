@@ -16,6 +16,11 @@ use crate::kernel::fold::{Fold, fold, for_each_cell};
 use crate::kernel::layout::BlockLayout;
 use crate::kernel::native::{array_of, float_type, float_values, native_values, nulls_where_zero};
 
+/// Bytes of a value of this type as quantiles keep it.
+pub fn kept_width(argument: &DataType) -> usize {
+    if float_type(argument) == DataType::Float32 { size_of::<f32>() } else { size_of::<f64>() }
+}
+
 /// Entries of a page of a log.
 const PAGE: usize = 1 << 10;
 

@@ -17,6 +17,9 @@ use crate::kernel::native::{Native, array_of, native_values, nulls_where_zero, s
 /// Independent sums over a run of cells: enough to keep the adders busy, few enough to stay in registers.
 const LANES: usize = 32;
 
+/// Neighbouring groups whose sums stay in registers while runs are added to them.
+const ROW: usize = 16;
+
 /// What values are summed in.
 pub(crate) trait Total: Native + Debug {
     /// The Arrow type of a state array of these.
@@ -130,6 +133,9 @@ impl<S: Total> Accumulator for SumAccumulator<S> {
 }
 
 impl<T: Summand<S>, S: Total> Fold<T> for Totals<S> {
+    // Of integers there are many types and few arrays: loops of their own would cost more to compile than they bring.
+    const STACKS: bool = T::FLOAT;
+
     #[inline(always)]
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
         let (sum, count) = sum_and_count(values, present);
@@ -146,6 +152,33 @@ impl<T: Summand<S>, S: Total> Fold<T> for Totals<S> {
             let has = present.has(k, value);
             *sum = sum.plus(if has { value.widen() } else { S::default() });
             *count += u64::from(has);
+        }
+    }
+
+    #[inline(always)]
+    fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
+        if !T::FLOAT {
+            return runs.iter().for_each(|&(values, present)| self.consecutive(first, values, present));
+        }
+        let length = runs.first().map_or(0, |(values, _)| values.len());
+        let whole = length / ROW * ROW;
+        for start in (0..whole).step_by(ROW) {
+            let groups = first + start..first + start + ROW;
+            let (mut sums, mut counts) = ([S::default(); ROW], [0u32; ROW]);
+            sums.copy_from_slice(&self.sums[groups.clone()]);
+            for (values, present) in runs {
+                let (values, here) = (&values[start..start + ROW], present.part(start..start + ROW));
+                for k in 0..ROW {
+                    let has = here.has(k, values[k]);
+                    sums[k] = sums[k].plus(if has { values[k].widen() } else { S::default() });
+                    counts[k] += u32::from(has);
+                }
+            }
+            self.sums[groups.clone()].copy_from_slice(&sums);
+            self.counts[groups].iter_mut().zip(counts).for_each(|(all, count)| *all += u64::from(count));
+        }
+        for (values, present) in runs {
+            self.consecutive(first + whole, &values[whole..], present.part(whole..length));
         }
     }
 

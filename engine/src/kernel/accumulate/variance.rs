@@ -17,6 +17,9 @@ use crate::kernel::native::{Native, float_values, native_values, state_values, w
 
 const LANES: usize = 16;
 
+/// Neighbouring groups that runs are added to together.
+const ROW: usize = 8;
+
 /// Cells of one group that are gone over twice at a time: they stay in L1.
 const TWICE: usize = 4096;
 
@@ -115,12 +118,47 @@ impl Moments {
     /// Adds cells of which number, mean and squares are known (Chan).
     #[inline(always)]
     fn merge(&mut self, group: usize, count: f64, mean: f64, squares: f64) {
-        if count > 0.0 {
-            let (before, difference) = (self.counts[group], mean - self.means[group]);
-            let share = count / (before + count);
-            self.counts[group] = before + count;
-            self.means[group] += difference * share;
-            self.squares[group] += squares + difference * difference * before * share;
+        let (before, has) = (self.counts[group], count > 0.0);
+        let difference = if has { mean - self.means[group] } else { 0.0 };
+        let share = if has { count / (before + count) } else { 0.0 };
+        self.counts[group] = before + count;
+        self.means[group] += difference * share;
+        self.squares[group] += squares + difference * difference * before * share;
+    }
+
+    /// Adds the cells of several runs from `start` on to neighbouring groups.
+    ///
+    /// Of each group the differences from its mean so far are summed, and their squares: Σd and Σd². Then the mean moves
+    /// by Σd/n and the squared differences grow by Σd² - (Σd)²/n, with n the number of all cells so far. What cancels
+    /// there is at most as many times the result as there are runs, and nothing if all cells are equal.
+    #[inline(always)]
+    fn add_row<T: Native, P: Presence>(&mut self, group: usize, runs: &[(&[T], P)], start: usize) {
+        let groups = group..group + ROW;
+        let (counts, means) = (&mut self.counts[groups.clone()], &mut self.means[groups.clone()]);
+        let mut origins = [0f64; ROW];
+        origins.copy_from_slice(means);
+        if counts.contains(&0.0) {
+            first_cells(&mut origins, counts, runs, start);
+        }
+        let (mut numbers, mut sums, mut squares) = ([0f64; ROW], [0f64; ROW], [0f64; ROW]);
+        for (values, present) in runs {
+            let (values, here) = (&values[start..start + ROW], present.part(start..start + ROW));
+            for k in 0..ROW {
+                let has = here.has(k, values[k]);
+                let difference = if has { values[k].float() - origins[k] } else { 0.0 };
+                sums[k] += difference;
+                squares[k] += difference * difference;
+                numbers[k] += if has { 1.0 } else { 0.0 };
+            }
+        }
+        let all = &mut self.squares[groups];
+        for k in 0..ROW {
+            counts[k] += numbers[k];
+            let shift = sums[k] / counts[k].max(1.0);
+            means[k] = if numbers[k] > 0.0 { origins[k] + shift } else { means[k] };
+            let growth = squares[k] - sums[k] * shift;
+            // Rounding may leave less than nothing; a NaN stays one, which `max` would not let it.
+            all[k] += if growth < 0.0 { 0.0 } else { growth };
         }
     }
 
@@ -137,6 +175,9 @@ impl Moments {
 }
 
 impl<T: Native> Fold<T> for Moments {
+    // Of integers there are many types and few arrays: loops of their own would cost more to compile than they bring.
+    const STACKS: bool = T::FLOAT;
+
     #[inline(always)]
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
         for (part, start) in values.chunks(TWICE).zip((0..).step_by(TWICE)) {
@@ -160,11 +201,38 @@ impl<T: Native> Fold<T> for Moments {
     }
 
     #[inline(always)]
+    fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
+        if !T::FLOAT {
+            return runs.iter().for_each(|&(values, present)| self.consecutive(first, values, present));
+        }
+        let length = runs.first().map_or(0, |(values, _)| values.len());
+        let whole = length / ROW * ROW;
+        for start in (0..whole).step_by(ROW) {
+            self.add_row(first + start, runs, start);
+        }
+        for (values, present) in runs {
+            self.consecutive(first + whole, &values[whole..], present.part(whole..length));
+        }
+    }
+
+    #[inline(always)]
     fn labelled<P: Presence>(&mut self, base: usize, labels: &[u32], stride: usize, values: &[T], present: P) {
         for (k, (&label, &value)) in labels.iter().zip(values).enumerate() {
             let group = base + label as usize * stride;
             let (count, mean) = (&mut self.counts[group], &mut self.means[group]);
             Self::add(count, mean, &mut self.squares[group], present.has(k, value), value.float());
+        }
+    }
+}
+
+/// Of groups without a cell so far: the first that runs have from `start` on.
+#[inline(always)]
+fn first_cells<T: Native, P: Presence>(origins: &mut [f64; ROW], counts: &[f64], runs: &[(&[T], P)], start: usize) {
+    for (values, present) in runs.iter().rev() {
+        let (values, here) = (&values[start..start + ROW], present.part(start..start + ROW));
+        for k in 0..ROW {
+            let is_first = counts[k] == 0.0 && here.has(k, values[k]);
+            origins[k] = if is_first { values[k].float() } else { origins[k] };
         }
     }
 }

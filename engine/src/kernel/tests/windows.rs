@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::reference::{Cell, aggregate, assert_close, flat, numbers, position};
 use crate::kernel::{AggregateKind, Along, Cells, MovingWindow, Stretch, WindowKind, slice_box};
+use crate::scan::nan_to_null;
 
 /// The aggregate that a window computes.
 fn aggregate_of(kind: WindowKind) -> AggregateKind {
@@ -21,6 +22,12 @@ fn aggregate_of(kind: WindowKind) -> AggregateKind {
         WindowKind::StandardDeviation { ddof } => AggregateKind::StandardDeviation { ddof },
         WindowKind::Variance { ddof } => AggregateKind::Variance { ddof },
     }
+}
+
+/// Results with those that are missing as nulls.
+fn with_nulls(kind: WindowKind, results: ArrayRef) -> ArrayRef {
+    let is_nan_coded = kind.is_nan_coded(results.data_type()) && results.nulls().is_none();
+    if is_nan_coded { nan_to_null(&results) } else { results }
 }
 
 /// The window over a box that is cut at some positions of the dimension.
@@ -46,7 +53,7 @@ fn moving_window(
         .iter()
         .map(|(values, length)| Stretch { cells: Cells { values, nan_is_missing }, length: *length })
         .collect();
-    window.results(&stretches, Along::new(shape, axis), range).unwrap()
+    with_nulls(window.kind, window.results(&stretches, Along::new(shape, axis), range).unwrap())
 }
 
 proptest! {
@@ -121,6 +128,16 @@ fn sums_forget_the_cells_that_left() {
     let sums = sums.as_primitive::<Float64Type>();
     assert!(sums.is_null(0));
     assert_eq!(sums.value(4), 2.0);
+}
+
+#[test]
+fn a_nan_that_is_a_result_is_told_from_a_missing_one() {
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![f64::INFINITY, f64::NEG_INFINITY, 1.0, 2.0]));
+    let window = MovingWindow { kind: WindowKind::Sum, from: -1, to: 0, least: 2 };
+    let sums = moving_window(window, &values, true, (&[4], 0), &[2], 0..4);
+    let sums = sums.as_primitive::<Float64Type>();
+    assert!(sums.is_null(0) && sums.is_valid(1) && sums.value(1).is_nan());
+    assert_eq!((sums.value(2), sums.value(3)), (f64::NEG_INFINITY, 3.0));
 }
 
 #[test]

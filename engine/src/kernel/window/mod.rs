@@ -1,8 +1,8 @@
 //! Moving windows along one dimension of neighbouring blocks.
 //!
 //! A window is summed from its cells each time: adding the cell that enters and subtracting the one that leaves would
-//! keep the error of a great value for ever. The loop goes over the places in the window outside and over neighbouring
-//! results inside, so that it is as wide as the machine allows, whichever dimension the window runs along.
+//! keep the error of a great value for ever. The loop goes over neighbouring results, as many as the machine's
+//! registers are wide, and for them over the places in the window, whichever dimension the window runs along.
 
 mod results;
 mod tiles;
@@ -83,6 +83,12 @@ impl Along {
 }
 
 impl WindowKind {
+    /// Whether results of this type that are missing are NaNs: averages, and sums of floats. Where a NaN of them is a
+    /// result, they have nulls like all others.
+    pub fn is_nan_coded(self, result: &DataType) -> bool {
+        matches!(self, Self::Sum | Self::Average) && *result == DataType::Float64
+    }
+
     /// The type of the results for cells of this type.
     pub fn result_type(self, argument: &DataType) -> Result<DataType, KernelError> {
         let number = argument.is_integer() || matches!(argument, DataType::Float32 | DataType::Float64);
@@ -106,7 +112,7 @@ impl WindowKind {
 impl MovingWindow {
     /// One result for each position of `range` along the dimension (and each position of the other dimensions, in C
     /// order). Positions are counted from the first cell of the first stretch; cells before and after all stretches are
-    /// not there.
+    /// not there. Missing results are nulls, or NaNs (see [`WindowKind::is_nan_coded`]).
     pub fn results(
         self,
         stretches: &[Stretch<'_>],

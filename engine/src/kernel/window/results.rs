@@ -81,25 +81,46 @@ impl Windows<'_> {
     }
 
     fn sums<T: Summand<S>, S: Total>(&self, average: bool) -> Result<ArrayRef, KernelError> {
-        let (mut sums, mut averages, mut counts) = (Vec::new(), Vec::new(), Vec::with_capacity(self.count()));
-        match average {
-            true => averages.reserve(self.count()),
-            false => sums.reserve(self.count()),
+        if average || S::STATE == DataType::Float64 {
+            return self.float_sums::<T, S>(average);
         }
+        let (mut sums, mut counts) = (Vec::with_capacity(self.count()), Vec::with_capacity(self.count()));
         self.fold(&mut Totals::new(TILE), &self.natives::<T>(), |totals: &mut Totals<S>, n| {
-            let (of_tile, counts_of_tile) = (&totals.sums[..n], &totals.counts[..n]);
-            counts.extend_from_slice(counts_of_tile);
-            match average {
-                true => averages.extend(of_tile.iter().zip(counts_of_tile).map(|(sum, &count)| sum.over(count))),
-                false => sums.extend_from_slice(of_tile),
-            }
+            counts.extend_from_slice(&totals.counts[..n]);
+            sums.extend_from_slice(&totals.sums[..n]);
             totals.reset();
         });
-        let nulls = self.nulls(&counts, 1);
-        match average {
-            true => Ok(Arc::new(Float64Array::new(averages.into(), nulls))),
-            false => array_of(&S::STATE, sums, nulls),
-        }
+        array_of(&S::STATE, sums, self.nulls(&counts, 1))
+    }
+
+    /// Averages, or sums of floats: those of windows with too few cells are NaNs, unless another one is a NaN.
+    fn float_sums<T: Summand<S>, S: Total>(&self, average: bool) -> Result<ArrayRef, KernelError> {
+        let least = self.window.least.max(1) as u64;
+        let mut results = Vec::with_capacity(self.count());
+        let mut is_ambiguous = false;
+        self.fold(
+            &mut Totals::new(TILE),
+            &self.natives::<T>(),
+            #[inline(always)]
+            |totals: &mut Totals<S>, n| {
+                let mut of_tile = [0f64; TILE];
+                let (sums, counts) = (&totals.sums[..n], &totals.counts[..n]);
+                for ((result, sum), &count) in of_tile.iter_mut().zip(sums).zip(counts) {
+                    // The cells of a window are no more than those of the blocks in memory.
+                    let divisor = if average { f64::from(count as i32) } else { 1.0 };
+                    let value = sum.float() / divisor;
+                    is_ambiguous |= (count >= least) & !value.is_number();
+                    *result = if count >= least { value } else { f64::NAN };
+                }
+                results.extend_from_slice(&of_tile[..n]);
+                totals.reset();
+            },
+        );
+        let nulls = is_ambiguous.then(|| {
+            let counts = self.count_cells();
+            NullBuffer::new(BooleanBuffer::collect_bool(counts.len(), |k| counts[k] >= least))
+        });
+        Ok(Arc::new(Float64Array::new(results.into(), nulls)))
     }
 
     fn extremes<T: Ordered, const GREATEST: bool>(&self, result: &DataType) -> Result<ArrayRef, KernelError> {
@@ -117,12 +138,11 @@ impl Windows<'_> {
         let floats = floats.collect::<Result<Vec<_>, _>>()?;
         let mut parts = Vec::new();
         with_float!(floats[0], T => {
-            let numbers: Vec<Numbers<T>> = self
-                .stretches
-                .iter()
-                .zip(&floats)
-                .map(|(stretch, floats)| Numbers::new(native_values(floats), Missing::of(&stretch.cells, None)))
+            let numbers = self.stretches.iter().zip(&floats);
+            let numbers = numbers
+                .map(|(stretch, floats)| (native_values::<T>(floats), Missing::of(&stretch.cells, None)))
                 .collect();
+            let numbers = Numbers::new(numbers);
             self.fold(&mut Moments::new(TILE), &numbers, |moments, n| {
                 parts.push(moments.variances(0..n, ddof, root, self.window.least));
                 moments.reset();
@@ -134,20 +154,19 @@ impl Windows<'_> {
     }
 
     /// The cells of every stretch as numbers.
-    fn natives<T: Native>(&self) -> Vec<Numbers<T>> {
-        let numbers = |stretch: &super::Stretch<'_>| {
-            Numbers::new(native_values(stretch.cells.values), Missing::of(&stretch.cells, None))
-        };
-        self.stretches.iter().map(numbers).collect()
+    fn natives<T: Native>(&self) -> Numbers<T> {
+        let numbers =
+            |stretch: &super::Stretch<'_>| (native_values(stretch.cells.values), Missing::of(&stretch.cells, None));
+        Numbers::new(self.stretches.iter().map(numbers).collect())
     }
 
     fn count_cells(&self) -> Vec<u64> {
         let mut all = Vec::with_capacity(self.count());
         let numbers = |stretch: &super::Stretch<'_>| {
             let present = Missing::Nothing.and(Missing::present(&stretch.cells));
-            Numbers::new(ScalarBuffer::from(vec![0u8; stretch.cells.values.len()]), present)
+            (ScalarBuffer::from(vec![0u8; stretch.cells.values.len()]), present)
         };
-        let numbers: Vec<Numbers<u8>> = self.stretches.iter().map(numbers).collect();
+        let numbers = Numbers::new(self.stretches.iter().map(numbers).collect());
         self.fold(&mut Counts(vec![0; TILE]), &numbers, |counts, results| {
             all.extend_from_slice(&counts.0[..results]);
             counts.0.fill(0);

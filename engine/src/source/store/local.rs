@@ -8,6 +8,15 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
+use super::Object;
+
+/// A file of this machine, opened: its bytes are read where they are needed, without a copy of the whole.
+#[derive(Debug)]
+pub struct LocalFile {
+    file: File,
+    size: u64,
+}
+
 /// Which bytes of a file.
 pub(super) enum Part {
     Whole,
@@ -18,12 +27,35 @@ pub(super) enum Part {
 /// The bytes of a file, or `None` when there is no file of that name (a directory is none). A range is cut off at the
 /// end of the file.
 pub(super) async fn read(path: PathBuf, part: Part) -> io::Result<Option<Bytes>> {
-    on_blocking_thread(move || match read_part(&path, &part) {
-        Ok(bytes) => Ok(bytes.map(Bytes::from)),
-        Err(error) if is_absence(&error) => Ok(None),
-        Err(error) => Err(error),
-    })
-    .await
+    on_blocking_thread(move || read_part(&path, &part).map(|bytes| bytes.map(Bytes::from)).or_else(none_if_absent))
+        .await
+}
+
+/// The file, opened where it has at least `opened_min` bytes, read whole where it has fewer; `None` when there is no file
+/// of that name (a directory is none).
+pub(super) async fn open(path: PathBuf, opened_min: u64) -> io::Result<Option<Object>> {
+    let open = move || {
+        Ok(match open_file(&path)? {
+            Some(file) if file.size < opened_min => Some(Object::Bytes(file.read(0..file.size)?.into())),
+            file => file.map(Object::File),
+        })
+    };
+    on_blocking_thread(move || open().or_else(none_if_absent)).await
+}
+
+impl LocalFile {
+    /// Bytes it had when it was opened.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The bytes of a range; one that reaches beyond the end is an error.
+    pub fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        if range.end > self.size {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        read_range(&self.file, range)
+    }
 }
 
 /// The names in a directory, sorted; none when there is no such directory.
@@ -87,14 +119,15 @@ pub(super) async fn delete(path: PathBuf) -> io::Result<()> {
     .await
 }
 
-fn read_part(path: &Path, part: &Part) -> io::Result<Option<Vec<u8>>> {
+fn open_file(path: &Path) -> io::Result<Option<LocalFile>> {
     // Without O_NONBLOCK a named pipe would hold the thread for ever.
-    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Ok(None);
-    }
-    let size = metadata.len();
+    Ok(metadata.is_file().then(|| LocalFile { file, size: metadata.len() }))
+}
+
+fn read_part(path: &Path, part: &Part) -> io::Result<Option<Vec<u8>>> {
+    let Some(LocalFile { mut file, size }) = open_file(path)? else { return Ok(None) };
     match part {
         Part::Whole => {
             let mut bytes = Vec::with_capacity(capacity(size)?);
@@ -114,6 +147,10 @@ fn read_range(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
 
 fn capacity(size: u64) -> io::Result<usize> {
     usize::try_from(size).map_err(|_| io::Error::from(ErrorKind::FileTooLarge))
+}
+
+fn none_if_absent<T>(error: io::Error) -> io::Result<Option<T>> {
+    if is_absence(&error) { Ok(None) } else { Err(error) }
 }
 
 fn is_absence(error: &io::Error) -> bool {

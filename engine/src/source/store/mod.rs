@@ -29,6 +29,7 @@ mod options;
 mod remote;
 
 pub(crate) use key::check as check_key;
+pub use local::LocalFile;
 
 /// Options of a store, credentials among them: names in lower case, values as text.
 ///
@@ -52,6 +53,18 @@ pub struct Store {
     /// What the reads and the messages need to know about it.
     traits: Arc<Traits>,
 }
+
+/// An object of a store.
+#[derive(Debug)]
+pub enum Object {
+    /// Its bytes.
+    Bytes(Bytes),
+    /// Where its bytes are read, a range at a time.
+    File(LocalFile),
+}
+
+/// Files with fewer bytes are read whole: thousands of them may be needed at the same time.
+const OPENED_BYTES_MIN: u64 = 1 << 20;
 
 /// How a store behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +130,13 @@ impl Store {
             Place::File(file) => local::read(file, local::Part::Whole).await.map_err(|e| self.file_error(key, &e)),
             Place::Object(path) => self.fetch(key, &path, None).await,
         }
+    }
+
+    /// The object under `key`, or `None` when there is none: opened where it is a large file of this machine, as a whole
+    /// where it is anything else.
+    pub async fn open_or_get(&self, key: &str) -> Result<Option<Object>, SourceError> {
+        let Place::File(file) = self.place(key)? else { return Ok(self.get(key).await?.map(Object::Bytes)) };
+        local::open(file, OPENED_BYTES_MIN).await.map_err(|e| self.file_error(key, &e))
     }
 
     /// The bytes of a range of the object under `key`, or `None` when there is none. A range that reaches beyond the

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::chunk::{Layout, ZarrChunk, chunk_error};
+use super::encoded::Encoded;
 use super::metadata::ChunkKeys;
 use super::shard::Shards;
 use crate::array::ChunkGrid;
@@ -40,11 +41,11 @@ impl ArraySource for ZarrArray {
             return Err(chunk_error(&self.layout, chunk, format!("there are {counts:?} chunks")));
         }
         let encoded = match &self.shards {
-            None => self.store.get(&self.keys.key(&self.path, chunk)).await?,
+            None => self.store.open_or_get(&self.keys.key(&self.path, chunk)).await?.map(Encoded::from),
             Some(shards) => {
                 let (shard, inner) = shards.place_of(chunk);
                 let key = self.keys.key(&self.path, &shard);
-                shards.fetch(&self.store, &key, &self.layout.array, &shard, &inner).await?
+                shards.fetch(&self.store, &key, &self.layout.array, &shard, &inner).await?.map(Encoded::from)
             }
         };
         Ok(Arc::new(ZarrChunk::new(self.layout.clone(), chunk, encoded)?))

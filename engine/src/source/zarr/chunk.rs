@@ -9,12 +9,16 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::codec::{Access, BlockReader, Chain, Decoded};
+use super::encoded::Encoded;
 use super::fill::Fill;
 use super::runs::Runs;
 use super::stored_type::StoredType;
 use crate::array::Region;
 use crate::source::cf::Decoding;
 use crate::source::{Chunk, SourceError};
+
+/// Runs of a file with fewer bytes are not worth a call of the system each.
+const RUN_BYTES_MIN: usize = 4096;
 
 /// What the chunks of an array have in common.
 #[derive(Debug)]
@@ -48,6 +52,8 @@ enum Body {
     Absent,
     /// Cells as they are.
     Plain(Buffer),
+    /// Cells as they are, in a file.
+    PlainFile(Encoded),
     /// Blosc, block by block.
     Blocks(BlockReader),
     /// Decoded whole when first read; the encoded bytes are let go then.
@@ -56,8 +62,8 @@ enum Body {
 
 impl ZarrChunk {
     /// The chunk with that index, of its encoded bytes; `None` where nothing is stored.
-    pub fn new(layout: Arc<Layout>, index: &[u64], encoded: Option<Bytes>) -> Result<Self, SourceError> {
-        let encoded_size = encoded.as_ref().map_or(0, Bytes::len);
+    pub fn new(layout: Arc<Layout>, index: &[u64], encoded: Option<Encoded>) -> Result<Self, SourceError> {
+        let encoded_size = encoded.as_ref().map_or(0, Encoded::len);
         let body = match encoded {
             None => Ok(Body::Absent),
             Some(encoded) => Body::of(&layout.chain, encoded),
@@ -81,6 +87,7 @@ impl ZarrChunk {
         let bytes = match &self.body {
             Body::Absent => Buffer::default(),
             Body::Plain(buffer) => gathered(buffer, &runs, cell_size)?,
+            Body::PlainFile(encoded) => gathered_from(encoded, &runs, cell_size)?,
             Body::Blocks(blocks) => {
                 let mut bytes = room_for(cells, cell_size)?;
                 let length = runs.length as usize * cell_size;
@@ -101,17 +108,20 @@ impl ZarrChunk {
 }
 
 impl Body {
-    fn of(chain: &Chain, encoded: Bytes) -> Result<Self, String> {
+    fn of(chain: &Chain, encoded: Encoded) -> Result<Self, String> {
         match (chain.access(), chain.decoded_size()) {
-            (Access::Plain, size) => match size == Some(encoded.len()) {
-                true => Ok(Self::Plain(Buffer::from(encoded))),
-                false => Err(format!("{} bytes, expected {}", encoded.len(), size.unwrap_or(0))),
-            },
-            (Access::Blocks, Some(size)) => match BlockReader::new(encoded.clone(), size)? {
-                Some(blocks) => Ok(Self::Blocks(blocks)),
-                None => Ok(Self::whole(encoded)),
-            },
-            _ => Ok(Self::whole(encoded)),
+            (Access::Plain, size) if size != Some(encoded.len()) => {
+                Err(format!("{} bytes, expected {}", encoded.len(), size.unwrap_or(0)))
+            }
+            (Access::Plain, _) => Ok(match encoded {
+                Encoded::Memory(bytes) => Self::Plain(Buffer::from(bytes)),
+                file => Self::PlainFile(file),
+            }),
+            (Access::Blocks, Some(size)) => Ok(match BlockReader::new(encoded, size)? {
+                Ok(blocks) => Self::Blocks(blocks),
+                Err(encoded) => Self::whole(encoded.into_memory()?),
+            }),
+            _ => Ok(Self::whole(encoded.into_memory()?)),
         }
     }
 
@@ -132,7 +142,7 @@ impl Chunk for ZarrChunk {
 
     fn memory_size(&self) -> usize {
         match &self.body {
-            Body::Absent => 0,
+            Body::Absent | Body::PlainFile(_) => 0,
             Body::Plain(buffer) => buffer.len(),
             Body::Blocks(blocks) => blocks.memory_size(),
             Body::Whole { .. } => {
@@ -176,6 +186,29 @@ fn gathered(chunk: &Buffer, runs: &Runs, cell_size: usize) -> Result<Buffer, Str
     }
     let mut bytes = room_for(cells_of(runs)?, cell_size)?;
     starts.for_each(|start| bytes.extend_from_slice(&chunk[start..start + length]));
+    Ok(Buffer::from_vec(bytes))
+}
+
+/// The runs of a chunk whose cells are in a file: each read by itself, or with what lies between where they are short.
+fn gathered_from(chunk: &Encoded, runs: &Runs, cell_size: usize) -> Result<Buffer, String> {
+    let length = runs.length as usize * cell_size;
+    let mut starts = runs.starts().map(|start| start as usize * cell_size);
+    if runs.count == 1 {
+        let start = starts.next().unwrap_or(0);
+        return Ok(Buffer::from_vec(chunk.part(start..start + length)?.into_owned()));
+    }
+    if length >= RUN_BYTES_MIN {
+        let mut bytes = room_for(cells_of(runs)?, cell_size)?;
+        for start in starts {
+            bytes.extend_from_slice(&chunk.part(start..start + length)?);
+        }
+        return Ok(Buffer::from_vec(bytes));
+    }
+    let first = starts.next().unwrap_or(0);
+    let span = chunk.part(first..starts.last().unwrap_or(first) + length)?;
+    let mut bytes = room_for(cells_of(runs)?, cell_size)?;
+    let starts = runs.starts().map(|start| start as usize * cell_size - first);
+    starts.for_each(|start| bytes.extend_from_slice(&span[start..start + length]));
     Ok(Buffer::from_vec(bytes))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The way of a cell: [`hierarchy`] finds the metadata documents (consolidated ones first), [`metadata`] makes one
 //! description of both versions, [`dimensions`] and [`assemble`] make the [`Dataset`]; then [`array`] fetches the
-//! encoded bytes of a chunk, [`chunk`] and [`codec`] decode the cells asked for, and [`crate::source::cf`] gives them
+//! encoded bytes of a chunk ([`encoded`]: or only opens its file), [`chunk`] and [`codec`] decode the cells asked for, and [`crate::source::cf`] gives them
 //! their meaning.
 //!
 //! Architecture invariant: whatever a store holds, nothing here panics: every length, offset and size is checked, and
@@ -13,6 +13,7 @@ mod assemble;
 mod chunk;
 mod codec;
 mod dimensions;
+mod encoded;
 mod fill;
 mod hierarchy;
 mod json;

@@ -6,18 +6,15 @@
 use std::ops::Range;
 
 use blosc_src::blosc_getitem;
-use bytes::Bytes;
 use lz4_sys::LZ4_decompress_safe;
 use parking_lot::Mutex;
 
 use super::shuffle::append_items;
-use super::{Header, Packing};
+use super::{HEADER_SIZE, Header, Packing};
+use crate::source::zarr::encoded::Encoded;
 
 /// How many unpacked blocks are kept: one for each reader that goes through the chunk at the same time.
 const KEPT_BLOCKS: usize = 4;
-
-/// Bytes of the header.
-const HEADER_SIZE: usize = 16;
 
 /// More bytes an item than this are never packed apart, nor are blocks of fewer items than this.
 const SPLIT_BYTES_MAX: usize = 16;
@@ -26,25 +23,39 @@ const SPLIT_ITEMS_MIN: usize = 128;
 /// Reads ranges of a buffer.
 #[derive(Debug)]
 pub(in crate::source::zarr) struct BlockReader {
-    encoded: Bytes,
+    encoded: Encoded,
     header: Header,
+    /// Where the packed bytes of each block lie, if they are by LZ4.
+    extents: Vec<Range<u32>>,
     /// Blocks that a range ended in, which the next range goes on with, as they were unpacked: the latest last.
     kept: Mutex<Vec<(usize, Vec<u8>)>>,
 }
 
 impl BlockReader {
-    /// A reader of a buffer that decodes to `size` bytes, or `None` where it can only be decoded whole.
-    pub fn new(encoded: Bytes, size: usize) -> Result<Option<Self>, String> {
-        let header = Header::of(&encoded, Some(size))?;
+    /// A reader of a buffer that decodes to `size` bytes, or the buffer where it can only be decoded whole. Of a file no
+    /// more than what is needed is read, unless it is packed in a way that the library undoes.
+    pub fn new(encoded: Encoded, size: usize) -> Result<Result<Self, Encoded>, String> {
+        let header = Header::of(&encoded.part(0..HEADER_SIZE.min(encoded.len()))?, encoded.len(), Some(size))?;
         let splits = header.size > 0
             && header.block_size.is_multiple_of(header.item_size)
             && header.size.is_multiple_of(header.item_size);
-        Ok(splits.then(|| Self { encoded, header, kept: Mutex::new(Vec::new()) }))
+        if !splits {
+            return Ok(Err(encoded));
+        }
+        let (encoded, extents) = match header.packing {
+            Packing::Stored => (encoded, Vec::new()),
+            Packing::Lz4 { .. } => {
+                let extents = extents(&encoded, header.size.div_ceil(header.block_size))?;
+                (encoded, extents)
+            }
+            Packing::Other => (Encoded::Memory(encoded.into_memory()?), Vec::new()),
+        };
+        Ok(Ok(Self { encoded, header, extents, kept: Mutex::new(Vec::new()) }))
     }
 
     /// Bytes it holds at most.
     pub fn memory_size(&self) -> usize {
-        self.encoded.len() + KEPT_BLOCKS * self.header.block_size
+        self.encoded.memory_size() + KEPT_BLOCKS * self.header.block_size + size_of_val(self.extents.as_slice())
     }
 
     /// Appends the decoded bytes of a range, which lies inside the buffer.
@@ -74,8 +85,7 @@ impl BlockReader {
     }
 
     fn append_stored(&self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), String> {
-        let stored = self.encoded.get(HEADER_SIZE + range.start..HEADER_SIZE + range.end);
-        out.extend_from_slice(stored.ok_or_else(|| format!("blosc: bytes {range:?} are not there"))?);
+        out.extend_from_slice(&self.encoded.part(HEADER_SIZE + range.start..HEADER_SIZE + range.end)?);
         Ok(())
     }
 
@@ -124,11 +134,12 @@ impl BlockReader {
     }
 
     fn unpack_by_library(&self, block: usize, bytes: &mut [u8]) -> Result<(), String> {
+        let encoded = self.encoded.part(0..self.encoded.len())?;
         let items = |bytes: usize| i32::try_from(bytes / self.header.item_size).unwrap_or(i32::MAX);
         let (first, count) = (items(self.bounds(block).start), items(bytes.len()));
         // SAFETY: the header was validated against the buffer's length, which blosc then keeps to; the block lies in
         // the decoded size and consists of whole items, for all of which there is room.
-        let written = unsafe { blosc_getitem(self.encoded.as_ptr().cast(), first, count, bytes.as_mut_ptr().cast()) };
+        let written = unsafe { blosc_getitem(encoded.as_ptr().cast(), first, count, bytes.as_mut_ptr().cast()) };
         match usize::try_from(written) == Ok(bytes.len()) {
             true => Ok(()),
             false => Err(format!("blosc: corrupt (code {written})")),
@@ -143,39 +154,62 @@ impl BlockReader {
             && item_size <= SPLIT_BYTES_MAX
             && self.header.block_size / item_size >= SPLIT_ITEMS_MIN;
         let part_size = if splits { bytes.len() / item_size } else { bytes.len() };
-        let mut place = self.number(HEADER_SIZE + 4 * block)?;
+        let corrupt = |what: &str| format!("blosc: corrupt (block {block}: {what})");
+        let extent = self.extents.get(block).ok_or_else(|| corrupt("it is not there"))?;
+        let packed = self.encoded.part(extent.start as usize..extent.end as usize)?;
+        let mut rest: &[u8] = &packed;
         for part in bytes.chunks_exact_mut(part_size) {
-            let length = self.number(place)?;
-            let at = place;
-            let corrupt = || format!("blosc: corrupt (block {block}: {length} bytes at {at})");
-            let packed = self.encoded.get(place + 4..).and_then(|rest| rest.get(..length)).ok_or_else(corrupt)?;
-            place += 4 + length;
+            let length = number(rest, 0).ok_or_else(|| corrupt("no length of its bytes"))?;
+            let packed = rest.get(4..).and_then(|after| after.get(..length));
+            let packed = packed.ok_or_else(|| corrupt(&format!("{length} bytes, of {} that are there", rest.len())))?;
+            rest = &rest[4 + length..];
             if length == part.len() {
                 part.copy_from_slice(packed);
                 continue;
             }
-            let (Ok(from), Ok(to)) = (i32::try_from(length), i32::try_from(part.len())) else { return Err(corrupt()) };
+            let (Ok(from), Ok(to)) = (i32::try_from(length), i32::try_from(part.len())) else {
+                return Err(corrupt("too many bytes"));
+            };
             // SAFETY: LZ4 reads `from` bytes at most and writes `to` bytes at most, as many as the slices have.
             let written = unsafe { LZ4_decompress_safe(packed.as_ptr().cast(), part.as_mut_ptr().cast(), from, to) };
             if written != to {
-                return Err(format!("blosc: corrupt (block {block}: code {written})"));
+                return Err(corrupt(&format!("code {written}")));
             }
         }
         Ok(())
     }
+}
 
-    /// A number of the buffer, which must not be negative.
-    fn number(&self, place: usize) -> Result<usize, String> {
-        let bytes = self.encoded.get(place..).and_then(|rest| rest.first_chunk::<4>());
-        let number = bytes.and_then(|&bytes| usize::try_from(i32::from_le_bytes(bytes)).ok());
-        number.ok_or_else(|| format!("blosc: corrupt (a place or length at {place})"))
-    }
+/// Where the packed bytes of each of the blocks lie: from its place to the next greater one, since blocks may have been
+/// packed side by side and lie in any order.
+fn extents(encoded: &Encoded, blocks: usize) -> Result<Vec<Range<u32>>, String> {
+    let corrupt = |what: String| format!("blosc: corrupt ({what})");
+    let end = u32::try_from(encoded.len()).map_err(|_| corrupt(format!("{} bytes", encoded.len())))?;
+    let table_end = blocks.checked_mul(4).map_or(usize::MAX, |bytes| bytes.saturating_add(HEADER_SIZE));
+    let table = encoded.part(HEADER_SIZE..table_end)?;
+    let places = (0..blocks).map(|block| {
+        let place = number(&table, 4 * block).and_then(|place| u32::try_from(place).ok()).filter(|&place| place < end);
+        place.ok_or_else(|| corrupt(format!("the place of block {block}")))
+    });
+    let places = places.collect::<Result<Vec<u32>, String>>()?;
+    let mut sorted = places.clone();
+    sorted.sort_unstable();
+    let end_of = |place: u32| sorted.get(sorted.partition_point(|&other| other <= place)).copied().unwrap_or(end);
+    Ok(places.iter().map(|&place| place..end_of(place)).collect())
+}
+
+/// A number of the buffer, which must not be negative.
+fn number(bytes: &[u8], place: usize) -> Option<usize> {
+    let bytes = bytes.get(place..).and_then(|rest| rest.first_chunk::<4>());
+    bytes.and_then(|&bytes| usize::try_from(i32::from_le_bytes(bytes)).ok())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::ffi::CString;
+
+    use bytes::Bytes;
 
     use super::*;
 
@@ -215,7 +249,7 @@ mod tests {
         ] {
             let whole = bytes(item_size * 10007);
             let encoded = packed(&whole, item_size, shuffle, codec, level, block_size);
-            let reader = BlockReader::new(encoded, whole.len()).unwrap().unwrap();
+            let reader = BlockReader::new(encoded.into(), whole.len()).unwrap().unwrap();
             for range in [0..whole.len(), 0..1, 17..4999, 4096..8192, 4000..4100, whole.len() - 3..whole.len(), 5..5] {
                 let mut out = vec![9];
                 reader.append(range.clone(), &mut out).unwrap();
@@ -232,7 +266,7 @@ mod tests {
         for place in 16..encoded.len() {
             let mut broken = encoded.to_vec();
             broken[place] ^= 0x5a;
-            if let Ok(Some(reader)) = BlockReader::new(broken.into(), whole.len()) {
+            if let Ok(Ok(reader)) = BlockReader::new(Bytes::from(broken).into(), whole.len()) {
                 let _ = reader.append(0..whole.len(), &mut Vec::new());
             }
         }

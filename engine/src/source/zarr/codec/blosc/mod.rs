@@ -15,13 +15,16 @@ use super::Step;
 
 pub(in crate::source::zarr) use blocks::BlockReader;
 
+/// Bytes of the header.
+const HEADER_SIZE: usize = 16;
+
 /// Decodes a buffer whole.
 #[derive(Debug)]
 pub(super) struct Blosc;
 
 impl Step for Blosc {
     fn decode(&self, encoded: Bytes, size: Option<usize>) -> Result<Bytes, String> {
-        let header = Header::of(&encoded, size)?;
+        let header = Header::of(&encoded, encoded.len(), size)?;
         let mut bytes: Vec<u8> = Vec::new();
         bytes.try_reserve_exact(header.size).map_err(|_| format!("no memory for a chunk of {} bytes", header.size))?;
         // SAFETY: the header was validated against the buffer's length, `bytes` has room for `header.size` bytes, and
@@ -84,13 +87,14 @@ impl Packing {
 }
 
 impl Header {
-    /// Reads and validates it; `size` is what the metadata expects.
-    fn of(encoded: &[u8], size: Option<usize>) -> Result<Self, String> {
+    /// Reads and validates the first bytes of a buffer of `length` bytes; `size` is what the metadata expects.
+    fn of(encoded: &[u8], length: usize, size: Option<usize>) -> Result<Self, String> {
         let (mut decoded, mut compressed, mut block_size) = (0usize, 0usize, 0usize);
-        // SAFETY: blosc reads only the header, and only where the buffer is long enough for one.
-        let invalid = unsafe { blosc_cbuffer_validate(encoded.as_ptr().cast(), encoded.len(), &mut decoded) } != 0;
-        if invalid {
-            return Err(format!("blosc: the header does not fit {} bytes", encoded.len()));
+        // SAFETY: blosc reads only the header, which is there.
+        let is_valid = encoded.len() >= HEADER_SIZE
+            && unsafe { blosc_cbuffer_validate(encoded.as_ptr().cast(), length, &mut decoded) } == 0;
+        if !is_valid {
+            return Err(format!("blosc: the header does not fit {length} bytes"));
         }
         if let Some(size) = size
             && decoded != size
