@@ -58,6 +58,8 @@ pub struct Reduced<'a> {
     pub span: &'a [Axis],
     /// The dimensions that no group key is made of.
     pub reduced: Vec<String>,
+    /// The dimensions that are group keys themselves: the cells of a group have one position along each.
+    pub kept: Vec<String>,
     /// Whether a cell that repeats along a reduced dimension is an error.
     pub strict: bool,
 }
@@ -231,7 +233,7 @@ impl Rewrite<'_, '_> {
 
     /// A key that orders cells as the source does.
     fn order_key(&self) -> Result<Expr, Error> {
-        let axes = self.over.span.iter().filter(|axis| self.over.reduced.contains(&axis.name));
+        let axes = self.over.span.iter().filter(|axis| !self.over.kept.contains(&axis.name));
         let mut key = String::from("0");
         for axis in axes {
             let column = build::column(&position_column(&axis.name));

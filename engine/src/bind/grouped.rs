@@ -85,12 +85,10 @@ impl Binder<'_> {
         let mut projection = columns_of(&block, &grouping);
         let (labels_shown, places) = (projection.len(), places_of(&dimensions, &grouping.keys));
         let mut names: Vec<String> = dimensions.iter().map(|dimension| dimension.name.clone()).collect();
-        let over = Reduced {
-            pipeline,
-            span: block.table.axes(),
-            reduced: std::mem::take(&mut grouping.reduced),
-            strict: true,
-        };
+        let span = block.table.axes();
+        let reduced = std::mem::take(&mut grouping.reduced);
+        let kept = span.iter().map(|axis| axis.name.clone()).filter(|name| !reduced.contains(name)).collect();
+        let over = Reduced { pipeline, span, reduced, kept, strict: true };
         for item in items {
             let name = self.item_name(pipeline, item);
             self.check_name(&names, &name, &item.expression)?;

@@ -99,8 +99,11 @@ impl Binder<'_> {
         }
         let block = self.block(&pipeline, &named)?;
         let span = block.table.axes();
-        let reduced = span.iter().map(|axis| axis.name.clone()).filter(|name| !key_dimensions.contains(name)).collect();
-        let over = Reduced { pipeline: &pipeline, span, reduced, strict: is_grouped };
+        let names = || span.iter().map(|axis| axis.name.clone());
+        let is_key = |name: &String| keys.iter().any(|key| matches!(key, Expr::Identifier(key) if key.value == *name));
+        let reduced = names().filter(|name| !key_dimensions.contains(name)).collect();
+        let over =
+            Reduced { pipeline: &pipeline, span, reduced, kept: names().filter(is_key).collect(), strict: is_grouped };
         for item in &mut select.projection {
             keep_name(item);
         }

@@ -34,7 +34,7 @@ use crate::logical::GridReduce;
 use crate::scan::{CellTable, axis_with_variables, variables_in};
 
 /// What a pass keeps of values, in blocks, unless the memory limit is low.
-const PASS_BLOCKS_MAX: u64 = 160;
+const PASS_BLOCKS_MAX: u64 = 100;
 
 /// The share of the memory limit that the values of a pass may take.
 const MEMORY_SHARE: usize = 4;

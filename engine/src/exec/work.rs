@@ -19,6 +19,8 @@ pub struct WorkGrid {
     axes: Vec<WorkAxis>,
     /// Axes from the slowest to the fastest of the numbering.
     levels: Vec<Level>,
+    /// The axis along which blocks follow each other.
+    fastest: Option<usize>,
     total: u64,
     cells: u64,
     /// Cells of a partition, at least.
@@ -65,7 +67,7 @@ impl WorkGrid {
         let total = levels.iter().try_fold(1u64, |total, level| total.checked_mul(level.count)).unwrap_or(u64::MAX);
         let cells = table.shape().iter().fold(1u64, |cells, &length| cells.saturating_mul(length));
         let partition_cells_min = (block_bytes / cell_bytes / BLOCK_SHARE_MIN).max(1);
-        Self { axes, levels, total, cells, partition_cells_min }
+        Self { axes, levels, fastest, total, cells, partition_cells_min }
     }
 
     /// Blocks there are, those without a selected cell included.
@@ -121,6 +123,12 @@ impl WorkGrid {
     /// Whether blocks in the order of their numbers hold the cells in C order, so that rows need no sort.
     pub fn is_row_order(&self) -> bool {
         let blocks_in_unit = |axis: &WorkAxis| axis.unit_length.div_ceil(axis.block_length);
+        let is_whole = |axis: &WorkAxis| blocks_in_unit(axis) * axis.units.count() <= 1;
+        if let Some(fastest) = self.fastest
+            && !self.axes[fastest + 1..].iter().all(is_whole)
+        {
+            return false;
+        }
         (1..self.axes.len()).all(|inner| {
             let along = &self.axes[inner];
             let is_cut = blocks_in_unit(along) * along.units.count() > 1;

@@ -50,7 +50,9 @@ fn bits<T: Native>(values: &[T], is_so: impl Fn(f64) -> bool) -> BooleanBuffer {
         #[inline(always)]
         || {
             let mut flags = vec![false; values.len()];
-            flags.iter_mut().zip(values).for_each(|(flag, value)| *flag = is_so(value.float()));
+            for (flag, value) in flags.iter_mut().zip(values) {
+                *flag = is_so(value.float());
+            }
             pack(&flags)
         },
     )

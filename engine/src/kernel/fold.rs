@@ -31,7 +31,9 @@ pub(crate) trait Fold<T: Native> {
     /// Adds the k-th cells of several runs, which are equally long, to the group `first + k`.
     #[inline(always)]
     fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
-        runs.iter().for_each(|&(values, present)| self.consecutive(first, values, present));
+        for &(values, present) in runs {
+            self.consecutive(first, values, present);
+        }
     }
 
     /// Adds the k-th cell of a run to the group `base + labels[k] * stride`.
@@ -78,10 +80,13 @@ fn fold_stack<T: Native, F: Fold<T>, P: Presence>(target: &mut F, stack: &Stack<
                 }
             }
         }
-        _ => (0..stack.count).map(|k| stack.run(k)).for_each(
-            #[inline(always)]
-            |run| visit(target, run.cells.start, run.groups, &values[run.cells], present),
-        ),
+        _ => {
+            // No iterator's `for_each`, here and in all kernels: it is not always inlined, and then has no wide lanes.
+            for k in 0..stack.count {
+                let run = stack.run(k);
+                visit(target, run.cells.start, run.groups, &values[run.cells], present);
+            }
+        }
     }
 }
 
@@ -115,17 +120,17 @@ fn fold_bits<T: Native, F: Fold<T>>(
                 }
             }
         }
-        _ => (0..stack.count).map(|k| stack.run(k)).for_each(
-            #[inline(always)]
-            |run| {
+        _ => {
+            for k in 0..stack.count {
+                let run = stack.run(k);
                 for start in run.cells.clone().step_by(STACK * TILE) {
                     let width = (STACK * TILE).min(run.cells.end - start);
                     let (values, flags) = (&values[start..start + width], &mut flags[..width]);
                     flag(values, present, start, nan, flags);
                     visit(target, start, run.groups.skip(start - run.cells.start), values, Flags(flags));
                 }
-            },
-        ),
+            }
+        }
     }
 }
 
@@ -134,7 +139,9 @@ fn fold_bits<T: Native, F: Fold<T>>(
 fn flag<T: Native>(values: &[T], present: &BooleanBuffer, start: usize, nan: bool, flags: &mut [bool]) {
     unpack(present, start, flags);
     if T::FLOAT && nan {
-        flags.iter_mut().zip(values).for_each(|(flag, value)| *flag &= value.is_number());
+        for (flag, value) in flags.iter_mut().zip(values) {
+            *flag &= value.is_number();
+        }
     }
 }
 
@@ -143,11 +150,9 @@ fn flag<T: Native>(values: &[T], present: &BooleanBuffer, start: usize, nan: boo
 pub(crate) fn for_each_cell(layout: &BlockLayout, mut visit: impl FnMut(usize, usize)) {
     layout.for_each_run(
         #[inline(always)]
-        |run| match run.groups {
-            RunGroups::One(group) => run.cells.for_each(|cell| visit(cell, group)),
-            RunGroups::Consecutive(first) => run.cells.zip(first..).for_each(|(cell, group)| visit(cell, group)),
-            RunGroups::Labelled { base, labels, stride } => {
-                run.cells.zip(labels).for_each(|(cell, &label)| visit(cell, base + label as usize * stride));
+        |run| {
+            for (k, cell) in run.cells.enumerate() {
+                visit(cell, run.groups.group(k));
             }
         },
     );

@@ -143,7 +143,11 @@ impl BlockLayout {
     pub fn for_each_run(&self, mut visit: impl FnMut(Run<'_>)) {
         self.for_each_stack(
             #[inline(always)]
-            |stack| (0..stack.count).for_each(|k| visit(stack.run(k))),
+            |stack| {
+                for k in 0..stack.count {
+                    visit(stack.run(k));
+                }
+            },
         );
     }
 

@@ -9,6 +9,7 @@ mod compare;
 pub mod error;
 mod fold;
 pub mod gather;
+mod large;
 pub mod layout;
 mod nan;
 mod native;

@@ -220,9 +220,10 @@ fn chunks_that_are_cut_off_or_too_long() {
 fn chunks_that_are_no_compressed_data() {
     for codec in ["zlib", "gzip", "zstd", "blosc", "lz4"] {
         let broken = Broken::new(2);
+        // All chunks are none: any of them may be the first to be read.
         broken.edit("\"compressor\":null", &format!("\"compressor\":{{\"id\":\"{codec}\",\"level\":3}}"));
         std::fs::write(broken.first_chunk(), [255u8; 64]).unwrap();
-        broken.refuses(SUM, &["v", "chunk [0, 0]"]);
+        broken.refuses(SUM, &["v", "chunk ["]);
     }
 }
 

@@ -10,6 +10,7 @@ use super::Accumulator;
 use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
+use crate::kernel::large::filled;
 use crate::kernel::layout::BlockLayout;
 use crate::kernel::native::{Native, native_values, state_values, true_bits, with_float};
 
@@ -28,7 +29,7 @@ pub(crate) struct Counts(pub(crate) Vec<u64>);
 
 impl CountAccumulator {
     pub(crate) fn new(argument: Option<DataType>, groups: usize) -> Self {
-        Self { argument, counts: Counts(vec![0; groups]) }
+        Self { argument, counts: Counts(filled(0, groups)) }
     }
 }
 
@@ -113,7 +114,9 @@ impl<T: Native> Fold<T> for Counts {
                 }
             }
             let groups = &mut self.0[first + start..first + start + ROW];
-            groups.iter_mut().zip(counts).for_each(|(all, count)| *all += u64::from(count));
+            for (all, count) in groups.iter_mut().zip(counts) {
+                *all += u64::from(count);
+            }
         }
         for (values, present) in runs {
             self.consecutive(first + whole, &values[whole..], present.part(whole..length));

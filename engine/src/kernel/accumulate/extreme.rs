@@ -11,6 +11,7 @@ use super::Accumulator;
 use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
+use crate::kernel::large::filled;
 use crate::kernel::layout::BlockLayout;
 use crate::kernel::native::{Native, array_of, native_values, state_values};
 
@@ -108,7 +109,7 @@ impl<T: Ordered, const GREATEST: bool> Extremes<T, GREATEST> {
     const IDENTITY: T::Key = if GREATEST { T::LEAST } else { T::GREATEST };
 
     pub(crate) fn new(groups: usize) -> Self {
-        Self { keys: vec![Self::IDENTITY; groups], seen: vec![0; groups] }
+        Self { keys: filled(Self::IDENTITY, groups), seen: filled(0, groups) }
     }
 
     /// Forgets all cells.
@@ -156,7 +157,10 @@ impl<T: Ordered, const GREATEST: bool> Fold<T> for Extremes<T, GREATEST> {
     #[inline(always)]
     fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
         if !T::FLOAT {
-            return runs.iter().for_each(|&(values, present)| self.consecutive(first, values, present));
+            for &(values, present) in runs {
+                self.consecutive(first, values, present);
+            }
+            return;
         }
         let length = runs.first().map_or(0, |(values, _)| values.len());
         let whole = length / LANES * LANES;
@@ -179,7 +183,9 @@ impl<T: Ordered, const GREATEST: bool> Fold<T> for Extremes<T, GREATEST> {
                     seen[k] |= here.has(k, values[k]);
                 }
             }
-            self.seen[groups].iter_mut().zip(seen).for_each(|(all, seen)| *all |= u8::from(seen));
+            for (all, seen) in self.seen[groups].iter_mut().zip(seen) {
+                *all |= u8::from(seen);
+            }
         }
         for (values, present) in runs {
             self.consecutive(first + whole, &values[whole..], present.part(whole..length));

@@ -11,6 +11,7 @@ use super::Accumulator;
 use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
+use crate::kernel::large::filled;
 use crate::kernel::layout::BlockLayout;
 use crate::kernel::native::{Native, array_of, native_values, nulls_where_zero, state_values};
 
@@ -64,7 +65,7 @@ impl<S: Total> SumAccumulator<S> {
 
 impl<S: Total> Totals<S> {
     pub(crate) fn new(groups: usize) -> Self {
-        Self { sums: vec![S::default(); groups], counts: vec![0; groups] }
+        Self { sums: filled(S::default(), groups), counts: filled(0, groups) }
     }
 
     /// Forgets all cells.
@@ -158,7 +159,10 @@ impl<T: Summand<S>, S: Total> Fold<T> for Totals<S> {
     #[inline(always)]
     fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
         if !T::FLOAT {
-            return runs.iter().for_each(|&(values, present)| self.consecutive(first, values, present));
+            for &(values, present) in runs {
+                self.consecutive(first, values, present);
+            }
+            return;
         }
         let length = runs.first().map_or(0, |(values, _)| values.len());
         let whole = length / ROW * ROW;
@@ -175,7 +179,9 @@ impl<T: Summand<S>, S: Total> Fold<T> for Totals<S> {
                 }
             }
             self.sums[groups.clone()].copy_from_slice(&sums);
-            self.counts[groups].iter_mut().zip(counts).for_each(|(all, count)| *all += u64::from(count));
+            for (all, count) in self.counts[groups].iter_mut().zip(counts) {
+                *all += u64::from(count);
+            }
         }
         for (values, present) in runs {
             self.consecutive(first + whole, &values[whole..], present.part(whole..length));

@@ -12,6 +12,7 @@ use super::Accumulator;
 use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
+use crate::kernel::large::filled;
 use crate::kernel::layout::BlockLayout;
 use crate::kernel::native::{Native, float_values, native_values, state_values, with_float};
 
@@ -94,7 +95,7 @@ impl Accumulator for VarianceAccumulator {
 
 impl Moments {
     pub(crate) fn new(groups: usize) -> Self {
-        Self { counts: vec![0.0; groups], means: vec![0.0; groups], squares: vec![0.0; groups] }
+        Self { counts: filled(0.0, groups), means: filled(0.0, groups), squares: filled(0.0, groups) }
     }
 
     /// Forgets all cells.
@@ -203,7 +204,10 @@ impl<T: Native> Fold<T> for Moments {
     #[inline(always)]
     fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
         if !T::FLOAT {
-            return runs.iter().for_each(|&(values, present)| self.consecutive(first, values, present));
+            for &(values, present) in runs {
+                self.consecutive(first, values, present);
+            }
+            return;
         }
         let length = runs.first().map_or(0, |(values, _)| values.len());
         let whole = length / ROW * ROW;

@@ -105,13 +105,10 @@ impl Windows<'_> {
             |totals: &mut Totals<S>, n| {
                 let mut of_tile = [0f64; TILE];
                 let (sums, counts) = (&totals.sums[..n], &totals.counts[..n]);
-                for ((result, sum), &count) in of_tile.iter_mut().zip(sums).zip(counts) {
-                    // The cells of a window are no more than those of the blocks in memory.
-                    let divisor = if average { f64::from(count as i32) } else { 1.0 };
-                    let value = sum.float() / divisor;
-                    is_ambiguous |= (count >= least) & !value.is_number();
-                    *result = if count >= least { value } else { f64::NAN };
-                }
+                is_ambiguous |= match average {
+                    true => finish_tile(&mut of_tile, sums, counts, least, |count| f64::from(count as i32)),
+                    false => finish_tile(&mut of_tile, sums, counts, least, |_| 1.0),
+                };
                 results.extend_from_slice(&of_tile[..n]);
                 totals.reset();
             },
@@ -180,4 +177,23 @@ impl Windows<'_> {
         let nulls = NullBuffer::new(BooleanBuffer::collect_bool(counts.len(), |k| counts[k] >= least));
         (nulls.null_count() > 0).then_some(nulls)
     }
+}
+
+/// Sums over divisors of their counts, which are less than 2^31, since so many cells are not in memory; NaNs where a count
+/// is less than `least`. Returns whether another one is a NaN.
+#[inline(always)]
+fn finish_tile<S: Total>(
+    results: &mut [f64; TILE],
+    sums: &[S],
+    counts: &[u64],
+    least: u64,
+    divisor: impl Fn(u64) -> f64,
+) -> bool {
+    let mut has_nan = 0u64;
+    for ((result, sum), &count) in results.iter_mut().zip(sums).zip(counts) {
+        let (value, is_complete) = (sum.float() / divisor(count), count >= least);
+        has_nan |= u64::from(is_complete & !value.is_number());
+        *result = if is_complete { value } else { f64::NAN };
+    }
+    has_nan != 0
 }
