@@ -2,8 +2,12 @@
 
 mod compare;
 mod error;
+mod latency;
+mod planning;
 mod process;
+mod server;
 mod setting;
+mod small_chunks;
 mod table;
 
 use std::path::PathBuf;
@@ -22,6 +26,23 @@ struct Arguments {
 enum Command {
     /// Runs array queries alternately by Quarray, Dask, the best other peers and the physical limit; prints a table.
     Compare(Comparison),
+    /// Opens, plans and prunes a store with a million chunks.
+    Planning(Rounds),
+    /// Reads 20,000 chunks of 50 KB.
+    SmallChunks(Rounds),
+    /// Reads behind a server that waits before each answer.
+    Latency(Rounds),
+}
+
+/// How often, and where.
+#[derive(Debug, clap::Args)]
+struct Rounds {
+    /// How often each program is run.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Where the data are, and are put when they are not there.
+    #[arg(long, env = "QUARRAY_BENCH_DATA")]
+    data: Option<PathBuf>,
 }
 
 /// What is compared.
@@ -47,8 +68,13 @@ pub struct Comparison {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Compare(comparison) } = Arguments::parse();
-    match compare::compare(&comparison) {
+    let measured = match Arguments::parse().command {
+        Command::Compare(comparison) => compare::compare(&comparison),
+        Command::Planning(Rounds { rounds, data }) => planning::planning(data.as_deref(), rounds),
+        Command::SmallChunks(Rounds { rounds, data }) => small_chunks::small_chunks(data.as_deref(), rounds),
+        Command::Latency(Rounds { rounds, data }) => latency::latency(data.as_deref(), rounds),
+    };
+    match measured {
         Ok(table) => {
             println!("{table}");
             ExitCode::SUCCESS

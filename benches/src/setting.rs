@@ -39,8 +39,7 @@ impl Setting {
             run(Command::new(&python).arg(script).arg(&store).arg(years.to_string()), &scratch)?;
         }
         let limit = limit(&data, &scratch)?;
-        let this = std::env::current_exe().map_err(|error| Error::Start { program: "benches".to_string(), error })?;
-        Ok(Self { scratch, store, python, limit, quarray: this.with_file_name("quarray") })
+        Ok(Self { scratch, store, python, limit, quarray: quarray()? })
     }
 
     /// The text of a query.
@@ -89,7 +88,14 @@ fn limit(data: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     Ok(target.join("release/limit"))
 }
 
-fn default_data() -> PathBuf {
+/// The `quarray` command, built as this program was.
+pub fn quarray() -> Result<PathBuf, Error> {
+    let this = std::env::current_exe().map_err(|error| Error::Start { program: "benches".to_string(), error })?;
+    Ok(this.with_file_name("quarray"))
+}
+
+/// Where data are when nothing else is said.
+pub fn default_data() -> PathBuf {
     let home = std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
     home.join(".cache/quarray/bench")
 }

@@ -47,6 +47,11 @@ impl Figures {
         }
     }
 
+    /// The peak of resident memory of all runs, in MB.
+    pub fn peak_megabytes(&self) -> f64 {
+        self.peak_megabytes
+    }
+
     fn cell(&self) -> String {
         self.median().map_or("–".to_string(), |seconds| format!("{seconds:.2} s / {:.0}", self.peak_megabytes))
     }

@@ -9,6 +9,8 @@ mod bad_input;
 mod examples;
 #[path = "quarray/golden.rs"]
 mod golden;
+#[path = "quarray/layouts.rs"]
+mod layouts;
 #[path = "quarray/property.rs"]
 mod property;
 #[path = "quarray/reference.rs"]

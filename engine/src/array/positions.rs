@@ -91,6 +91,23 @@ impl Positions {
         }
     }
 
+    /// The chunks of so many positions that hold one of them, by their index.
+    #[must_use]
+    pub fn in_chunks(&self, length: u64) -> Self {
+        match self {
+            _ if self.count() == 0 => Self::all(0),
+            Self::Range { start, count, step } if *step <= length => {
+                let (first, last) = (start / length, (start + (count - 1) * step) / length);
+                Self::Range { start: first, count: last - first + 1, step: 1 }
+            }
+            _ => {
+                let mut chunks: Vec<u64> = self.iter().map(|position| position / length).collect();
+                chunks.dedup();
+                Self::of(chunks)
+            }
+        }
+    }
+
     /// Whether the source positions follow each other without a gap.
     pub fn is_contiguous(&self) -> bool {
         matches!(self, Self::Range { step: 1, .. }) || self.count() <= 1

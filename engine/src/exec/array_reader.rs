@@ -11,15 +11,15 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
 use super::assemble::{external, indexes, read_box};
 use super::read::ReadMetrics;
-use super::shared_chunks::{SharedChunk, SharedChunks};
+use super::shared_chunks::{AheadPermit, SharedChunk, SharedChunks};
 use crate::array::{Positions, Region};
 use crate::kernel::gather;
 use crate::progress::Progress;
 use crate::scan::CellTable;
 use crate::source::{ArraySource, Chunk, SourceError};
 
-/// Encoded bytes that may be fetched ahead of the block being decoded, a partition.
-const LOOK_AHEAD_BYTES: usize = 16 << 20;
+/// Bytes that a chunk is taken for which has not come yet, where none has, as a share of its decoded ones.
+const ENCODED_SHARE: usize = 4;
 
 /// One array: the chunks it holds at the moment, and its place on the table's axes.
 pub struct ArrayReader {
@@ -30,11 +30,22 @@ pub struct ArrayReader {
     /// The table's axis of each dimension, and the positions read along it.
     axes: Vec<(usize, Positions)>,
     held: HashMap<Vec<u64>, Held>,
+    /// Memory of the chunks that are read.
     reservation: MemoryReservation,
-    encoded_size_max: usize,
+    /// Memory of those that are fetched ahead.
+    ahead_reservation: MemoryReservation,
+    /// Bytes of the largest encoded chunk so far, or a guess.
+    encoded_size: usize,
 }
 
-enum Held {
+/// A chunk that was asked for.
+struct Held {
+    state: HeldState,
+    /// While the chunk is ahead of the block that is read.
+    permit: Option<AheadPermit>,
+}
+
+enum HeldState {
     Pending(SpawnedTask<Result<SharedChunk, SourceError>>),
     Ready(SharedChunk),
 }
@@ -48,9 +59,37 @@ impl ArrayReader {
             Some(variable) => Arc::clone(&variable.array),
             None => unreachable!("only columns of variables are read"),
         };
-        let consumer = MemoryConsumer::new(format!("chunks of {}", column.field.name()));
-        let reservation = consumer.register(context.memory_pool());
-        Self { source, column: number, chunks, axes, held: HashMap::new(), reservation, encoded_size_max: 0 }
+        let consumer = |what: &str| MemoryConsumer::new(format!("chunks of {}{what}", column.field.name()));
+        let cells = source.grid().chunk_shape().iter().fold(1u64, |cells, &length| cells.saturating_mul(length));
+        let width = column.field.data_type().primitive_width().unwrap_or(1);
+        let decoded_size = usize::try_from(cells).unwrap_or(usize::MAX).saturating_mul(width);
+        Self {
+            source,
+            column: number,
+            chunks,
+            axes,
+            held: HashMap::new(),
+            reservation: consumer("").register(context.memory_pool()),
+            ahead_reservation: consumer(", ahead").register(context.memory_pool()),
+            encoded_size: decoded_size / ENCODED_SHARE,
+        }
+    }
+
+    /// Begins to fetch the chunks of a box that will be read later, as far as there is leave to; says whether all of
+    /// them are on their way.
+    pub fn look_ahead(&mut self, region: &Region) -> bool {
+        let index_box = self.source.grid().chunks_of(&self.bounding(region));
+        for index in indexes(&index_box) {
+            if self.held.contains_key(&index) {
+                continue;
+            }
+            let Some(permit) = self.chunks.permit_ahead(self.encoded_size) else { return false };
+            if self.ahead_reservation.try_grow(self.encoded_size).is_err() {
+                return false;
+            }
+            self.begin(index, Some(permit));
+        }
+        true
     }
 
     /// The cells of a box of the table's selected positions, over the array's own axes.
@@ -61,10 +100,7 @@ impl ArrayReader {
         progress: Option<&Progress>,
     ) -> Result<ArrayRef> {
         let bounding = self.bounding(region);
-        let index_box = self.source.grid().chunks_of(&bounding);
-        let wanted: Vec<Vec<u64>> = indexes(&index_box).collect();
-        self.held.retain(|index, held| matches!(held, Held::Pending(_)) || wanted.contains(index));
-        self.request(&wanted);
+        let wanted = self.begin_all(region);
         let mut chunks = Vec::with_capacity(wanted.len());
         for index in &wanted {
             chunks.push(self.chunk(index, metrics, progress).await?);
@@ -112,16 +148,27 @@ impl ArrayReader {
         gather::select(&values, &shape, &chosen).map_err(|error| DataFusionError::External(Box::new(error)))
     }
 
-    /// Begins to fetch the chunks that are not there yet, all at once.
-    fn request(&mut self, wanted: &[Vec<u64>]) {
-        for index in wanted {
-            if !self.held.contains_key(index) {
-                let (source, chunks) = (Arc::clone(&self.source), Arc::clone(&self.chunks));
-                let (column, wanted) = (self.column, index.clone());
-                let task = SpawnedTask::spawn(async move { chunks.fetch(column, source.as_ref(), &wanted).await });
-                self.held.insert(index.clone(), Held::Pending(task));
+    /// Begins to fetch the chunks of a box that is read next, all at once, and lets go of those that are not needed any
+    /// more; gives their indexes.
+    pub fn begin_all(&mut self, region: &Region) -> Vec<Vec<u64>> {
+        let index_box = self.source.grid().chunks_of(&self.bounding(region));
+        let wanted: Vec<Vec<u64>> = indexes(&index_box).collect();
+        self.held.retain(|index, held| held.permit.is_some() || wanted.contains(index));
+        for index in &wanted {
+            match self.held.get_mut(index) {
+                Some(held) => held.permit = None,
+                None => self.begin(index.clone(), None),
             }
         }
+        wanted
+    }
+
+    /// Begins to fetch a chunk.
+    fn begin(&mut self, index: Vec<u64>, permit: Option<AheadPermit>) {
+        let (source, chunks) = (Arc::clone(&self.source), Arc::clone(&self.chunks));
+        let (column, wanted) = (self.column, index.clone());
+        let task = SpawnedTask::spawn(async move { chunks.fetch(column, source.as_ref(), &wanted).await });
+        self.held.insert(index, Held { state: HeldState::Pending(task), permit });
     }
 
     async fn chunk(
@@ -130,38 +177,39 @@ impl ArrayReader {
         metrics: &ReadMetrics,
         progress: Option<&Progress>,
     ) -> Result<Arc<dyn Chunk>> {
-        match self.held.remove(index) {
-            Some(Held::Ready(shared)) => {
-                let chunk = Arc::clone(&shared.chunk);
-                self.held.insert(index.to_vec(), Held::Ready(shared));
-                Ok(chunk)
+        let Some(held) = self.held.get_mut(index) else {
+            return datafusion::common::internal_err!("chunk {index:?} was never asked for");
+        };
+        let task = match &mut held.state {
+            HeldState::Ready(shared) => return Ok(Arc::clone(&shared.chunk)),
+            HeldState::Pending(task) => task,
+        };
+        let fetched = task.await.map_err(|error| DataFusionError::Execution(error.to_string()))?;
+        let shared = fetched.map_err(external)?;
+        let chunk = Arc::clone(&shared.chunk);
+        let bytes = chunk.encoded_size();
+        if shared.is_fresh {
+            metrics.chunks.add(1);
+            metrics.encoded.add(bytes);
+            if let Some(progress) = progress {
+                progress.add_read(bytes as u64);
             }
-            Some(Held::Pending(task)) => {
-                let fetched = task.join().await.map_err(|error| DataFusionError::Execution(error.to_string()))?;
-                let shared = fetched.map_err(external)?;
-                let chunk = Arc::clone(&shared.chunk);
-                let bytes = chunk.encoded_size();
-                self.encoded_size_max = self.encoded_size_max.max(bytes);
-                if shared.is_fresh {
-                    metrics.chunks.add(1);
-                    metrics.encoded.add(bytes);
-                    if let Some(progress) = progress {
-                        progress.add_read(bytes as u64);
-                    }
-                }
-                self.held.insert(index.to_vec(), Held::Ready(shared));
-                Ok(chunk)
-            }
-            None => datafusion::common::internal_err!("chunk {index:?} was never asked for"),
         }
+        self.encoded_size = self.encoded_size.max(bytes);
+        held.state = HeldState::Ready(shared);
+        Ok(chunk)
     }
 
     /// Takes what the held chunks need from the memory pool.
     fn reserve(&mut self) -> Result<()> {
-        let held = self.held.values().map(|held| match held {
-            Held::Ready(shared) => shared.chunk.memory_size(),
-            Held::Pending(_) => self.encoded_size_max.min(LOOK_AHEAD_BYTES),
+        let is_read = |held: &&Held| held.permit.is_none();
+        let ahead = self.held.values().filter(|held| !is_read(held)).count();
+        self.ahead_reservation
+            .try_resize(ahead.saturating_mul(self.encoded_size).min(self.ahead_reservation.size()))?;
+        let read = self.held.values().filter(is_read).map(|held| match &held.state {
+            HeldState::Ready(shared) => shared.chunk.memory_size(),
+            HeldState::Pending(_) => 0,
         });
-        self.reservation.try_resize(held.sum())
+        self.reservation.try_resize(read.sum())
     }
 }

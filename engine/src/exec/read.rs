@@ -19,6 +19,7 @@ use super::array_reader::ArrayReader;
 use super::block::{Block, block_schema};
 use super::leaf::{Descriptor, descriptors, leaf};
 use super::operator::operator_methods;
+use super::settings::PlanSettings;
 use super::shared_chunks::SharedChunks;
 use super::work::WorkGrid;
 use crate::array::Region;
@@ -53,9 +54,13 @@ pub struct Halo {
 impl BlockReadExec {
     /// The leaf and the reading of `columns` (variables of the table) on top of it. With a halo, blocks that differ along
     /// its axis alone follow each other, and each run of them begins and ends with blocks of the halo.
-    /// A block has at most `block_bytes` of the leading array.
-    pub fn plan(table: Arc<CellTable>, columns: Vec<usize>, halo: Option<Halo>, block_bytes: u64) -> Result<Arc<Self>> {
-        let work = Arc::new(WorkGrid::new(&table, &columns, halo.map(|halo| halo.axis), block_bytes));
+    pub fn plan(
+        table: Arc<CellTable>,
+        columns: Vec<usize>,
+        halo: Option<Halo>,
+        settings: PlanSettings,
+    ) -> Result<Arc<Self>> {
+        let work = Arc::new(WorkGrid::new(&table, &columns, halo.map(|halo| halo.axis), settings));
         let input = leaf(&work.partitions())?;
         Ok(Arc::new(Self::new(input, table, columns, work, halo)))
     }
@@ -81,6 +86,22 @@ impl BlockReadExec {
         let metrics = ExecutionPlanMetricsSet::new();
         let (properties, chunks) = (Arc::new(properties), Arc::default());
         Self { input, table, columns, work, halo, chunks, schema, properties, metrics }
+    }
+
+    /// Chunks that hold a selected cell, and all chunks, of the arrays together.
+    fn chunk_counts(&self) -> (u64, u64) {
+        let mut counts = (0u64, 0u64);
+        for column in self.columns.iter().map(|&column| &self.table.columns()[column]) {
+            let Some(variable) = self.table.variable(column) else { continue };
+            let grid = variable.array.grid();
+            let (mut needed, mut all) = (1u64, 1u64);
+            for ((&axis, &length), count) in column.axes.iter().zip(grid.chunk_shape()).zip(grid.chunk_counts()) {
+                needed = needed.saturating_mul(self.table.axes()[axis].positions.in_chunks(length).count());
+                all = all.saturating_mul(count);
+            }
+            counts = (counts.0.saturating_add(needed), counts.1.saturating_add(all));
+        }
+        counts
     }
 
     /// The blocks there are.
@@ -111,7 +132,8 @@ impl DisplayAs for BlockReadExec {
             names.join(", "),
             axes.join(", ")
         )?;
-        write!(formatter, ", blocks {}", self.work.total())
+        let (needed, all) = self.chunk_counts();
+        write!(formatter, ", blocks {}, chunks {needed} of {all}", self.work.total())
     }
 }
 
@@ -167,7 +189,12 @@ struct BlockReader {
     last: Option<Region>,
     /// Boxes to read next.
     waiting: VecDeque<Region>,
+    /// The first block whose chunks were not all asked for yet.
+    ahead: u64,
 }
+
+/// Blocks looked at ahead at a time.
+const AHEAD_BLOCKS_MAX: u64 = 1024;
 
 /// What a partition's reading has done.
 #[derive(Clone)]
@@ -205,6 +232,7 @@ impl BlockReader {
             metrics,
             last: None,
             waiting: VecDeque::new(),
+            ahead: 0,
         }
     }
 
@@ -212,6 +240,7 @@ impl BlockReader {
     async fn next(&mut self, run: &mut Descriptor) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(region) = self.waiting.pop_front() {
+                self.look_ahead(&region, run);
                 return self.read(region).await.map(Some);
             }
             if run.start == run.end {
@@ -234,6 +263,25 @@ impl BlockReader {
                 self.last = Some(region.clone());
             }
             self.waiting.push_back(region);
+        }
+    }
+
+    /// Begins to fetch what is read after `region`, which is asked for first.
+    fn look_ahead(&mut self, region: &Region, run: &Descriptor) {
+        for array in &mut self.arrays {
+            array.begin_all(region);
+        }
+        self.ahead = self.ahead.max(run.start);
+        let end = run.end.min(self.ahead.saturating_add(AHEAD_BLOCKS_MAX));
+        while self.ahead < end {
+            let are_coming = match self.work.block(self.ahead) {
+                Some(region) => self.arrays.iter_mut().all(|array| array.look_ahead(&region)),
+                None => true,
+            };
+            if !are_coming {
+                break;
+            }
+            self.ahead += 1;
         }
     }
 

@@ -29,8 +29,9 @@ pub fn plan_in_one_pass(reduce: &GridReduce, settings: PlanSettings) -> Result<A
     let aggregated = reduce.aggregates.iter().flat_map(|aggregate| aggregate.arguments.iter().chain(&aggregate.filter));
     let expressions = reduce.mask.iter().chain(aggregated).chain(neighbours(&reduce.windows));
     let columns = variables_in(&reduce.table, expressions)?;
-    let plan = BlockPlan::new(&reduce.table, columns, &reduce.windows, settings)?;
     let grouping = Grouping::new(&reduce.table, &reduce.keys)?;
+    let settings = settings.for_states(states(&grouping, reduce.aggregates.len()));
+    let plan = BlockPlan::new(&reduce.table, columns, &reduce.windows, settings)?;
     let spec = ReduceSpec {
         table: Arc::clone(&reduce.table),
         columns: plan.columns.clone(),
@@ -42,6 +43,11 @@ pub fn plan_in_one_pass(reduce: &GridReduce, settings: PlanSettings) -> Result<A
         orders: grouping.orders,
     };
     two_phases(Arc::new(spec), plan, settings)
+}
+
+/// States of so many aggregates of every group.
+pub fn states(grouping: &Grouping, aggregates: usize) -> u64 {
+    grouping.axes.iter().fold(aggregates as u64, |states, axis| states.saturating_mul(axis.count()))
 }
 
 /// Partial states of every partition of a plan of blocks, then their merge.

@@ -15,7 +15,7 @@ use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::block::{Block, list_of, one_list};
@@ -34,11 +34,27 @@ pub struct GridReducePartialExec {
     input: Arc<dyn ExecutionPlan>,
     reduction: Arc<Reduction>,
     work: Arc<WorkGrid>,
-    /// As many partitions work at once as there are threads: each holds accumulators of its own.
-    permits: Arc<Semaphore>,
+    turns: Arc<Turns>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
+}
+
+/// Which partitions may work.
+#[derive(Debug)]
+struct Turns {
+    threads: usize,
+    /// As many as there are threads: each holds accumulators of its own.
+    working: Semaphore,
+    /// Those, and as many that have begun to fetch what they read first.
+    started: Semaphore,
+}
+
+impl Turns {
+    fn new(threads: usize) -> Self {
+        let threads = threads.max(1);
+        Self { threads, working: Semaphore::new(threads), started: Semaphore::new(2 * threads) }
+    }
 }
 
 /// A reduction with its expressions prepared.
@@ -162,7 +178,7 @@ impl GridReducePartialExec {
             input,
             reduction,
             work,
-            permits: Arc::new(Semaphore::new(threads.max(1))),
+            turns: Arc::new(Turns::new(threads)),
             schema,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
@@ -201,20 +217,22 @@ impl ExecutionPlan for GridReducePartialExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let threads = self.permits.available_permits();
         let input = children.swap_remove(0);
-        Ok(Arc::new(Self::new(input, Arc::clone(&self.reduction), Arc::clone(&self.work), threads)?))
+        Ok(Arc::new(Self::new(input, Arc::clone(&self.reduction), Arc::clone(&self.work), self.turns.threads)?))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let memory = MemoryConsumer::new("GridReducePartialExec").register(context.memory_pool());
         let baseline = BaselineMetrics::new(&self.metrics, partition);
-        let permits = Arc::clone(&self.permits);
+        let turns = Arc::clone(&self.turns);
         let (reduction, schema) = (Arc::clone(&self.reduction), Arc::clone(&self.schema));
         let bounds = self.work.partitions().get(partition).and_then(|&(start, end)| self.work.bounds(start, end));
-        let input = self.input.execute(partition, context)?;
+        let mut input = self.input.execute(partition, context)?;
         let state = stream::once(async move {
-            let _permit = permits.acquire_owned().await;
+            let _started = turns.started.acquire().await;
+            let first = input.next().await;
+            let _working = turns.working.acquire().await;
+            let input = stream::iter(first).chain(input);
             let folded = fold(&reduction, input, bounds, memory, &baseline).await?;
             folded.into_batch(partition, &schema)
         });
@@ -231,7 +249,7 @@ struct Folded {
 
 async fn fold(
     reduction: &Reduction,
-    mut input: SendableRecordBatchStream,
+    mut input: impl Stream<Item = Result<RecordBatch>> + Unpin,
     bounds: Option<Region>,
     memory: MemoryReservation,
     baseline: &BaselineMetrics,

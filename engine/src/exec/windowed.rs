@@ -9,7 +9,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::evaluate::{BlockColumn, CellExpressions, without_widening};
 use super::read::{BlockReadExec, Halo};
-use super::reduce::two_phases;
+use super::reduce::{states, two_phases};
 use super::reduce_spec::{AggregateSpec, Grouping, ReduceSpec};
 use super::settings::PlanSettings;
 use super::window_grouped::GroupedWindowExec;
@@ -40,7 +40,7 @@ impl BlockPlan {
         let moving = moving_windows(windows);
         let halo = halo_of(&moving);
         let block_columns = block_columns(table, &columns);
-        let read = BlockReadExec::plan(Arc::clone(table), columns, halo, settings.block_bytes)?;
+        let read = BlockReadExec::plan(Arc::clone(table), columns, halo, settings)?;
         let work = Arc::clone(read.work());
         let mut plan = Self { blocks: read, work, columns: block_columns };
         if let Some(halo) = halo {
@@ -79,8 +79,9 @@ impl BlockPlan {
     ) -> Result<()> {
         let expressions = windows.iter().flat_map(|(_, aggregate)| aggregate.arguments.iter().chain(&aggregate.filter));
         let columns = variables_in(table, expressions)?;
-        let read = Self::new(table, columns, &[], settings)?;
         let grouping = Grouping::new(table, keys)?;
+        let settings = settings.for_states(states(&grouping, windows.len()));
+        let read = Self::new(table, columns, &[], settings)?;
         let key_fields = grouping.keys.iter().enumerate();
         let mut fields: Vec<Field> = key_fields
             .map(|(number, (_, values))| Field::new(format!("key {number}"), values.data_type().clone(), true))

@@ -4,11 +4,19 @@
 //! leading array (or several small ones); a *block* is a box of a unit that fits the processor's cache. Blocks are
 //! numbered, and a partition of the plan is a run of numbers.
 
+use super::settings::PlanSettings;
 use crate::array::{Positions, Region};
 use crate::scan::{Axis, CellTable};
 
-/// Partitions of a plan: set by the plan, never by the number of threads, so that answers do not depend on these.
+/// Partitions of a plan, but of few cells: set by the plan, never by the number of threads, so that answers do not depend
+/// on these.
 const PARTITIONS: u64 = 8;
+
+/// Blocks of a partition, as far as there are not too many partitions then.
+const PARTITION_BLOCKS: u64 = 96;
+
+/// Partitions of a plan, at most.
+const PARTITIONS_MAX: u64 = 64;
 
 /// Partitions that have less than this part of a block cost more than they bring.
 const BLOCK_SHARE_MIN: u64 = 16;
@@ -25,6 +33,7 @@ pub struct WorkGrid {
     cells: u64,
     /// Cells of a partition, at least.
     partition_cells_min: u64,
+    partitions_max: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -51,8 +60,9 @@ enum LevelKind {
 
 impl WorkGrid {
     /// The blocks of `table` when the arrays in `columns` are read: the one with the most cells a chunk leads. Blocks
-    /// that differ along `fastest` alone follow each other. A block has at most `block_bytes` of the leading array.
-    pub fn new(table: &CellTable, columns: &[usize], fastest: Option<usize>, block_bytes: u64) -> Self {
+    /// that differ along `fastest` alone follow each other.
+    pub fn new(table: &CellTable, columns: &[usize], fastest: Option<usize>, settings: PlanSettings) -> Self {
+        let block_bytes = settings.block_bytes;
         let (chunk_shape, cell_bytes) = leading_chunk(table, columns);
         let lengths: Vec<u64> = table.axes().iter().map(|axis| axis.labels.len() as u64).collect();
         let unit_shape = grown(&chunk_shape, &lengths, block_bytes / cell_bytes);
@@ -67,7 +77,15 @@ impl WorkGrid {
         let total = levels.iter().try_fold(1u64, |total, level| total.checked_mul(level.count)).unwrap_or(u64::MAX);
         let cells = table.shape().iter().fold(1u64, |cells, &length| cells.saturating_mul(length));
         let partition_cells_min = (block_bytes / cell_bytes / BLOCK_SHARE_MIN).max(1);
-        Self { axes, levels, fastest, total, cells, partition_cells_min }
+        Self {
+            axes,
+            levels,
+            fastest,
+            total,
+            cells,
+            partition_cells_min,
+            partitions_max: settings.partitions_max.max(1),
+        }
     }
 
     /// Blocks there are, those without a selected cell included.
@@ -87,7 +105,8 @@ impl WorkGrid {
 
     /// The runs of block numbers that the partitions of a plan read; none of them is empty unless there is nothing.
     pub fn partitions(&self) -> Vec<(u64, u64)> {
-        let wanted = (self.cells / self.partition_cells_min).clamp(1, PARTITIONS).min(self.total.max(1));
+        let by_size = (self.total / PARTITION_BLOCKS).clamp(PARTITIONS, PARTITIONS_MAX).min(self.partitions_max);
+        let wanted = (self.cells / self.partition_cells_min).clamp(1, by_size).min(self.total.max(1));
         let bound = |k: u64| (u128::from(self.total) * u128::from(k) / u128::from(wanted)) as u64;
         (0..wanted).map(|k| (bound(k), bound(k + 1))).collect()
     }
@@ -184,18 +203,7 @@ impl WorkGrid {
 impl WorkAxis {
     fn new(axis: &Axis, unit_length: u64, block_length: u64) -> Self {
         let positions = axis.positions.clone();
-        let units = match &positions {
-            _ if positions.count() == 0 => Positions::all(0),
-            Positions::Range { start, count, step } if *step <= unit_length => {
-                let (first, last) = (start / unit_length, (start + (count - 1) * step) / unit_length);
-                Positions::Range { start: first, count: last - first + 1, step: 1 }
-            }
-            _ => {
-                let mut units: Vec<u64> = positions.iter().map(|position| position / unit_length).collect();
-                units.dedup();
-                Positions::of(units)
-            }
-        };
+        let units = positions.in_chunks(unit_length);
         Self { positions, unit_length, block_length, units }
     }
 }

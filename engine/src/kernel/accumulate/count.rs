@@ -10,7 +10,7 @@ use super::Accumulator;
 use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
-use crate::kernel::large::filled;
+use crate::kernel::large::zeros;
 use crate::kernel::layout::BlockLayout;
 use crate::kernel::native::{Native, native_values, state_values, true_bits, with_float};
 
@@ -29,7 +29,7 @@ pub(crate) struct Counts(pub(crate) Vec<u64>);
 
 impl CountAccumulator {
     pub(crate) fn new(argument: Option<DataType>, groups: usize) -> Self {
-        Self { argument, counts: Counts(filled(0, groups)) }
+        Self { argument, counts: Counts(zeros(groups)) }
     }
 }
 

@@ -11,7 +11,7 @@ use super::Accumulator;
 use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
-use crate::kernel::large::filled;
+use crate::kernel::large::{filled, zeros};
 use crate::kernel::layout::BlockLayout;
 use crate::kernel::native::{Native, array_of, native_values, state_values};
 
@@ -109,7 +109,7 @@ impl<T: Ordered, const GREATEST: bool> Extremes<T, GREATEST> {
     const IDENTITY: T::Key = if GREATEST { T::LEAST } else { T::GREATEST };
 
     pub(crate) fn new(groups: usize) -> Self {
-        Self { keys: filled(Self::IDENTITY, groups), seen: filled(0, groups) }
+        Self { keys: filled(Self::IDENTITY, groups), seen: zeros(groups) }
     }
 
     /// Forgets all cells.

@@ -11,7 +11,7 @@ use super::Accumulator;
 use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
-use crate::kernel::large::filled;
+use crate::kernel::large::zeros;
 use crate::kernel::layout::BlockLayout;
 use crate::kernel::native::{Native, array_of, native_values, nulls_where_zero, state_values};
 
@@ -65,7 +65,7 @@ impl<S: Total> SumAccumulator<S> {
 
 impl<S: Total> Totals<S> {
     pub(crate) fn new(groups: usize) -> Self {
-        Self { sums: filled(S::default(), groups), counts: filled(0, groups) }
+        Self { sums: zeros(groups), counts: zeros(groups) }
     }
 
     /// Forgets all cells.

@@ -12,7 +12,7 @@ use super::Accumulator;
 use crate::kernel::cells::{Cells, Missing, Presence, check_merge, check_update};
 use crate::kernel::error::KernelError;
 use crate::kernel::fold::{Fold, fold, for_each_cell};
-use crate::kernel::large::filled;
+use crate::kernel::large::zeros;
 use crate::kernel::layout::BlockLayout;
 use crate::kernel::native::{Native, float_values, native_values, state_values, with_float};
 
@@ -95,7 +95,7 @@ impl Accumulator for VarianceAccumulator {
 
 impl Moments {
     pub(crate) fn new(groups: usize) -> Self {
-        Self { counts: filled(0.0, groups), means: filled(0.0, groups), squares: filled(0.0, groups) }
+        Self { counts: zeros(groups), means: zeros(groups), squares: zeros(groups) }
     }
 
     /// Forgets all cells.
