@@ -18,8 +18,9 @@ use crate::progress::Progress;
 use crate::scan::CellTable;
 use crate::source::{ArraySource, Chunk, SourceError};
 
-/// Bytes that a chunk is taken for which has not come yet, where none has, as a share of its decoded ones.
+/// Bytes that a chunk is taken for which has not come yet, where none has: a share of its decoded ones, but not too many.
 const ENCODED_SHARE: usize = 4;
+const ENCODED_BYTES_MAX: usize = 16 << 20;
 
 /// One array: the chunks it holds at the moment, and its place on the table's axes.
 pub struct ArrayReader {
@@ -71,7 +72,7 @@ impl ArrayReader {
             held: HashMap::new(),
             reservation: consumer("").register(context.memory_pool()),
             ahead_reservation: consumer(", ahead").register(context.memory_pool()),
-            encoded_size: decoded_size / ENCODED_SHARE,
+            encoded_size: (decoded_size / ENCODED_SHARE).min(ENCODED_BYTES_MAX),
         }
     }
 
@@ -90,6 +91,26 @@ impl ArrayReader {
             self.begin(index, Some(permit));
         }
         true
+    }
+
+    /// Tells the partition on the other side of a boundary that the chunks which it reads too, for the box `there`, were
+    /// read here.
+    pub fn pass(&self, boundary: u64, there: &Region) {
+        let index_box = self.source.grid().chunks_of(&self.bounding(there));
+        let is_there =
+            |index: &[u64]| (0..index.len()).all(|d| (index_box.start[d]..index_box.end(d)).contains(&index[d]));
+        let chunks: Vec<SharedChunk> = (self.held.iter())
+            .filter_map(|(index, held)| match &held.state {
+                HeldState::Ready(shared) if is_there(index) => Some(shared.clone()),
+                _ => None,
+            })
+            .collect();
+        if !chunks.is_empty() {
+            let bytes = chunks.iter().map(|shared| shared.chunk.memory_size()).sum();
+            let reservation = self.reservation.new_empty();
+            self.chunks
+                .pass(boundary, self.column, || reservation.try_grow(bytes).ok().map(|()| (chunks, reservation)));
+        }
     }
 
     /// The cells of a box of the table's selected positions, over the array's own axes.

@@ -15,7 +15,7 @@ use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, InputDistributionRequirements, PlanProperties,
@@ -25,6 +25,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::evaluate::CellExpressions;
 use super::operator::operator_methods;
+use super::read::READ_COUNTERS;
 use super::reduce::plan_in_one_pass;
 use super::reduce_spec::{AggregateSpec, GroupAxis, Grouping};
 use super::settings::PlanSettings;
@@ -145,6 +146,7 @@ impl ExecutionPlan for PassesExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let passes = MetricBuilder::new(&self.metrics).counter("passes", partition);
+        let counters = ReadCounters::new(&self.metrics, partition);
         let counts = self.counts.execute(partition, Arc::clone(&context))?;
         let pass = Pass {
             reduce: Arc::clone(&self.reduce),
@@ -158,12 +160,42 @@ impl ExecutionPlan for PassesExec {
             let ranges = ranges(&counts, values_max);
             passes.add(ranges.len());
             let rows = stream::iter(ranges)
-                .map(move |groups| execute_stream(pass.over(groups)?, Arc::clone(&context)))
+                .map(move |groups| {
+                    let plan = pass.over(groups)?;
+                    let rows = execute_stream(Arc::clone(&plan), Arc::clone(&context))?;
+                    // Nothing follows the rows but the adding up of what the pass did.
+                    let counters = counters.clone();
+                    Ok::<_, DataFusionError>(rows.chain(stream::iter(std::iter::from_fn(move || {
+                        counters.add(plan.as_ref());
+                        None
+                    }))))
+                })
                 .try_flatten();
             Ok::<_, DataFusionError>(rows)
         })
         .try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(self.reduce.schema.inner()), rows)))
+    }
+}
+
+/// What the readers of all passes did, those of the first, which counts, left out: they show it themselves.
+#[derive(Debug, Clone)]
+struct ReadCounters(Vec<(&'static str, Count)>);
+
+impl ReadCounters {
+    fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let counter = |name| (name, MetricBuilder::new(metrics).counter(name, partition));
+        Self(READ_COUNTERS.map(counter).to_vec())
+    }
+
+    /// Adds the counters of a plan that has run.
+    fn add(&self, plan: &dyn ExecutionPlan) {
+        if let Some(metrics) = plan.metrics() {
+            for (name, counter) in &self.0 {
+                counter.add(metrics.sum_by_name(name).map_or(0, |value| value.as_usize()));
+            }
+        }
+        plan.children().into_iter().for_each(|child| self.add(child.as_ref()));
     }
 }
 

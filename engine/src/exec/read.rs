@@ -151,7 +151,8 @@ impl ExecutionPlan for BlockReadExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let reader = BlockReader::new(self, partition, &context);
+        let mut reader = BlockReader::new(self, partition, &context);
+        reader.prefetch(partition);
         let input = self.input.execute(partition, context)?;
         let runs = input
             .map(|batch| descriptors(&batch?))
@@ -163,7 +164,10 @@ impl ExecutionPlan for BlockReadExec {
                 match run.take() {
                     None => match runs.try_next().await? {
                         None => return Ok(None),
-                        next => run = next,
+                        Some(next) => {
+                            reader.start(next.start);
+                            run = Some(next);
+                        }
                     },
                     Some(mut current) => match reader.next(&mut current).await? {
                         Some(batch) => return Ok(Some((batch, (reader, runs, Some(current))))),
@@ -191,10 +195,16 @@ struct BlockReader {
     waiting: VecDeque<Region>,
     /// The first block whose chunks were not all asked for yet.
     ahead: u64,
+    /// The first block of the run, and whether nothing of it was read yet.
+    first: u64,
+    is_at_start: bool,
 }
 
 /// Blocks looked at ahead at a time.
 const AHEAD_BLOCKS_MAX: u64 = 1024;
+
+/// The names of the counters of what was read: chunks, their encoded bytes, the decoded bytes, blocks.
+pub const READ_COUNTERS: [&str; 4] = ["chunks_read", "bytes_read", "bytes_decoded", "blocks"];
 
 /// What a partition's reading has done.
 #[derive(Clone)]
@@ -209,13 +219,9 @@ pub struct ReadMetrics {
 impl BlockReader {
     fn new(plan: &BlockReadExec, partition: usize, context: &TaskContext) -> Self {
         let counter = |name: &'static str| MetricBuilder::new(&plan.metrics).counter(name, partition);
-        let metrics = ReadMetrics {
-            baseline: BaselineMetrics::new(&plan.metrics, partition),
-            chunks: counter("chunks_read"),
-            encoded: counter("bytes_read"),
-            decoded: counter("bytes_decoded"),
-            blocks: counter("blocks"),
-        };
+        let [chunks, encoded, decoded, blocks] = READ_COUNTERS.map(counter);
+        let baseline = BaselineMetrics::new(&plan.metrics, partition);
+        let metrics = ReadMetrics { baseline, chunks, encoded, decoded, blocks };
         let progress = context.session_config().get_extension::<Progress>();
         if let (Some(progress), 0) = (&progress, partition) {
             progress.plan_work(plan.work.cells().saturating_mul(plan.columns.len() as u64));
@@ -233,6 +239,24 @@ impl BlockReader {
             last: None,
             waiting: VecDeque::new(),
             ahead: 0,
+            first: 0,
+            is_at_start: true,
+        }
+    }
+
+    /// Starts on a run that begins with this block.
+    fn start(&mut self, first: u64) {
+        (self.first, self.is_at_start) = (first, true);
+    }
+
+    /// Begins to fetch the chunks of a partition's first block, as far as there is leave to, before anyone asks for it.
+    fn prefetch(&mut self, partition: usize) {
+        let run = self.work.partitions().get(partition).copied();
+        let first = run.and_then(|(start, end)| (start..end).find_map(|number| self.work.block(number)));
+        if let (Some(region), true) = (first, tokio::runtime::Handle::try_current().is_ok()) {
+            self.arrays.iter_mut().for_each(|array| {
+                array.look_ahead(&region);
+            });
         }
     }
 
@@ -241,12 +265,19 @@ impl BlockReader {
         loop {
             if let Some(region) = self.waiting.pop_front() {
                 self.look_ahead(&region, run);
-                return self.read(region).await.map(Some);
+                let batch = self.read(region).await?;
+                if std::mem::take(&mut self.is_at_start) {
+                    self.pass(run.partition, self.first.checked_sub(1));
+                }
+                return Ok(Some(batch));
             }
             if run.start == run.end {
                 match (self.halo, self.last.take()) {
                     (Some(halo), Some(last)) => self.wait_for(halo.after(&last, self.lengths[halo.axis]), halo.axis),
-                    _ => return Ok(None),
+                    _ => {
+                        self.pass(run.partition + 1, Some(run.end));
+                        return Ok(None);
+                    }
                 }
                 continue;
             }
@@ -282,6 +313,14 @@ impl BlockReader {
                 break;
             }
             self.ahead += 1;
+        }
+    }
+
+    /// Tells the partition on the other side of a boundary, where that block lies, what was read here.
+    fn pass(&self, boundary: u64, block: Option<u64>) {
+        let block = block.filter(|&block| block < self.work.total()).and_then(|block| self.work.block(block));
+        if let Some(there) = block {
+            self.arrays.iter().for_each(|array| array.pass(boundary, &there));
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use datafusion::execution::memory_pool::MemoryReservation;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
@@ -26,9 +27,14 @@ type ChunkCell = OnceCell<Arc<dyn Chunk>>;
 #[derive(Debug, Default)]
 pub struct SharedChunks {
     cells: Mutex<HashMap<ChunkKey, Weak<ChunkCell>>>,
+    /// Chunks that the partition before a boundary and the one behind it both read, while only one of them has.
+    kept: Mutex<HashMap<(u64, usize), KeptChunks>>,
     /// Bytes that are fetched ahead.
     ahead: Arc<AtomicUsize>,
 }
+
+/// Chunks, and the memory that is taken for them.
+pub type KeptChunks = (Vec<SharedChunk>, MemoryReservation);
 
 /// Leave to fetch so many bytes ahead, until it is dropped.
 #[derive(Debug)]
@@ -72,6 +78,17 @@ impl SharedChunks {
         Ok(SharedChunk { chunk: Arc::clone(chunk), is_fresh, _cell: Arc::clone(&cell) })
     }
 
+    /// Tells that a partition has read the chunks of a column that it has in common with its neighbour behind or before
+    /// `boundary` (the number of the partition behind): they are kept until that one has read them too.
+    pub fn pass(&self, boundary: u64, column: usize, chunks: impl FnOnce() -> Option<KeptChunks>) {
+        let mut kept = self.kept.lock();
+        if kept.remove(&(boundary, column)).is_none()
+            && let Some(chunks) = chunks()
+        {
+            kept.insert((boundary, column), chunks);
+        }
+    }
+
     /// Leave to fetch so many bytes ahead, if that is not too much.
     pub fn permit_ahead(&self, bytes: usize) -> Option<AheadPermit> {
         let fits = |ahead: usize| ahead.checked_add(bytes).filter(|&sum| sum <= AHEAD_BYTES_MAX);
@@ -85,8 +102,10 @@ impl SharedChunks {
             return cell;
         }
         // As many dead places as live ones, or a few: a store of a million chunks does not gather them.
-        if cells.len() > DEAD_MAX {
+        if cells.len() == cells.capacity() && cells.len() > DEAD_MAX {
             cells.retain(|_, cell| cell.strong_count() > 0);
+            let live = cells.len();
+            cells.reserve(live);
         }
         let cell = Arc::new(OnceCell::new());
         cells.insert(key, Arc::downgrade(&cell));

@@ -7,6 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, MutableArrayData, Primi
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::concat;
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Float32Type, Float64Type};
+use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -39,8 +40,8 @@ pub struct LabelledDataset {
 impl LabelledDataset {
     /// Reads the labels of every dimension of a dataset.
     pub async fn read(name: &str, dataset: Arc<Dataset>) -> Result<Self, Error> {
-        let mut labels = HashMap::new();
-        for dimension in &dataset.dimensions {
+        // All at once: each is a request that takes its time.
+        let read = dataset.dimensions.iter().map(|dimension| async {
             let values = match dataset.index(&dimension.name) {
                 Some(index) => read_whole(index).await?,
                 None if dimension.length <= LABELS_MAX => {
@@ -49,8 +50,9 @@ impl LabelledDataset {
                 None => return Err(too_long(name, &dimension.name, dimension.length)),
             };
             let order = order_of(&values)?;
-            labels.insert(dimension.name.clone(), (values, order));
-        }
+            Ok((dimension.name.clone(), (values, order)))
+        });
+        let labels = try_join_all(read).await?.into_iter().collect();
         Ok(Self { name: name.to_string(), dataset, labels, loaded: Mutex::default() })
     }
 

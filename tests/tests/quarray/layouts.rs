@@ -19,7 +19,7 @@ const THREADS: [usize; 4] = [1, 2, 3, 7];
 /// Reductions along every side, groups, masks, arithmetic of two arrays, windows, anomalies, order statistics.
 const QUERIES: [&str; 12] = [
     "FROM ds |> REDUCE avg(a) ALONG y, x",
-    "FROM ds |> REDUCE avg(a), stddev(b), min(a), max(b) ALONG t",
+    "FROM ds |> REDUCE avg(a) AS m, stddev(b) AS s, min(a) AS low, max(b) AS high ALONG t",
     "FROM ds |> AGGREGATE avg(a) AS v, sum(b) AS s GROUP BY y, x, t % 12 AS month",
     "FROM ds |> REDUCE avg((a + b) / 2) AS v ALONG y, x",
     "FROM ds[t[20:90], y[5:30], x[3:20]] |> REDUCE avg(a), count(b) ALONG t",
@@ -28,8 +28,8 @@ const QUERIES: [&str; 12] = [
     "FROM ds |> EXTEND a - avg(a) OVER (PARTITION BY y, x, t % 12) AS anomaly |> REDUCE stddev_pop(anomaly) AS spread ALONG t",
     "FROM ds |> REDUCE quantile(a, 0.9) AS q, median(b) AS m ALONG t",
     "FROM ds |> COARSEN max(a) AS v BY t 10, y 4",
-    "FROM ds |> REDUCE sum(a), var_pop(b), argmax(b) ALONG x",
-    "FROM ds |> REDUCE sum(a), count(b), median(a) AS m ALONG t, y, x",
+    "FROM ds |> REDUCE sum(a) AS s, var_pop(b) AS v, argmax(b) AS k ALONG x",
+    "FROM ds |> REDUCE sum(a) AS s, count(b) AS n, median(a) AS m ALONG t, y, x",
 ];
 
 #[test]
@@ -43,7 +43,9 @@ fn answers_do_not_depend_on_chunks_blocks_or_threads() {
                 let alone = answer(store, query, 1, block_bytes);
                 let what = format!("{query}\n{} in blocks of {block_bytes} bytes", store.display());
                 same(&expected, &alone, 1e-11, &what);
-                for threads in &THREADS[1..] {
+                // Larger blocks are one block, which one thread reads.
+                let others = if block_bytes > 64 << 10 { &[][..] } else { &THREADS[1..] };
+                for threads in others {
                     same(
                         &alone,
                         &answer(store, query, *threads, block_bytes),

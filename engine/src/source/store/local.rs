@@ -33,14 +33,43 @@ pub(super) async fn read(path: PathBuf, part: Part) -> io::Result<Option<Bytes>>
 
 /// The file, opened where it has at least `opened_min` bytes, read whole where it has fewer; `None` when there is no file
 /// of that name (a directory is none).
+///
+/// What the system has in its cache is read at once: to wake another thread for it would take longer. Only what must
+/// come from a disk is left to that one.
 pub(super) async fn open(path: PathBuf, opened_min: u64) -> io::Result<Option<Object>> {
-    let open = move || {
-        Ok(match open_file(&path)? {
-            Some(file) if file.size < opened_min => Some(Object::Bytes(file.read(0..file.size)?.into())),
-            file => file.map(Object::File),
-        })
-    };
-    on_blocking_thread(move || open().or_else(none_if_absent)).await
+    match open_file(&path).or_else(none_if_absent)? {
+        Some(file) if file.size < opened_min => {
+            let bytes = match read_cached(&file)? {
+                Some(bytes) => bytes,
+                None => on_blocking_thread(move || file.read(0..file.size)).await?,
+            };
+            Ok(Some(Object::Bytes(bytes.into())))
+        }
+        file => Ok(file.map(Object::File)),
+    }
+}
+
+/// All of a file, unless it would have to be waited for.
+#[cfg(target_os = "linux")]
+fn read_cached(file: &LocalFile) -> io::Result<Option<Vec<u8>>> {
+    use std::os::fd::AsRawFd;
+
+    let size = capacity(file.size)?;
+    let mut bytes: Vec<u8> = Vec::with_capacity(size);
+    let part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: size };
+    // SAFETY: the one part is memory of the vector, as long as is told.
+    let read = unsafe { libc::preadv2(file.file.as_raw_fd(), &part, 1, 0, libc::RWF_NOWAIT) };
+    if usize::try_from(read) != Ok(size) {
+        return Ok(None);
+    }
+    // SAFETY: so many bytes were written.
+    unsafe { bytes.set_len(size) };
+    Ok(Some(bytes))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_cached(_: &LocalFile) -> io::Result<Option<Vec<u8>>> {
+    Ok(None)
 }
 
 impl LocalFile {
