@@ -16,6 +16,9 @@ const OTHERS: &[(&str, &[&str])] =
 /// The query that the program of the limit does.
 const LIMIT: &str = "mean_space";
 
+/// How many times as long as Dask a peer takes that is not run again.
+const HOPELESS: f64 = 1.5;
+
 /// Runs a comparison; gives its table.
 pub fn compare(comparison: &Comparison) -> Result<String, Error> {
     let setting = Setting::prepare(comparison.data.as_deref(), comparison.years)?;
@@ -45,12 +48,16 @@ fn compare_query(setting: &Setting, name: &str, comparison: &Comparison) -> Resu
         }
         if !comparison.alone {
             row.dask.add(&peer(setting, "dask", name)?);
-            for (other, figures) in &mut row.others {
-                // A peer that cannot do a query (memory, for one) has no figures.
-                if let Ok(run) = peer(setting, other, name) {
-                    figures.add(&run);
+            let dask = row.dask.median().unwrap_or(f64::INFINITY);
+            row.others.retain_mut(|(other, figures)| {
+                // One that takes far longer than Dask need not show it again.
+                if figures.median().is_some_and(|seconds| seconds > HOPELESS * dask) {
+                    return true;
                 }
-            }
+                // One that cannot do a query (memory, for one) is not asked again.
+                let found = peer(setting, other, name);
+                found.map(|run| figures.add(&run)).is_ok()
+            });
         }
     }
     if comparison.check {

@@ -5,8 +5,10 @@
 mod array_reader;
 mod assemble;
 pub mod block;
+mod completion;
 mod evaluate;
 mod leaf;
+mod merging;
 mod operator;
 mod passes;
 mod pivot;

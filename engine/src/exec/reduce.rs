@@ -6,10 +6,11 @@ use datafusion::error::Result;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 
+use super::completion::Completion;
 use super::passes::PassesExec;
 use super::reduce_final::GridReduceFinalExec;
 use super::reduce_partial::{GridReducePartialExec, Reduction};
-use super::reduce_spec::{Grouping, ReduceSpec};
+use super::reduce_spec::{GroupAxis, Grouping, ReduceSpec};
 use super::settings::PlanSettings;
 use super::windowed::BlockPlan;
 use crate::logical::{GridReduce, neighbours};
@@ -45,15 +46,22 @@ pub fn plan_in_one_pass(reduce: &GridReduce, settings: PlanSettings) -> Result<A
     two_phases(Arc::new(spec), plan, settings)
 }
 
-/// States of so many aggregates of every group.
+/// States that every partition may have: one for each of the aggregates and each group, but for groups along an axis
+/// that partitions follow each other along, of which each has a few.
 pub fn states(grouping: &Grouping, aggregates: usize) -> u64 {
-    grouping.axes.iter().fold(aggregates as u64, |states, axis| states.saturating_mul(axis.count()))
+    let outermost = grouping.axes.iter().position(|axis| axis.count() > 1);
+    let in_all = |(number, axis): (usize, &GroupAxis)| match Some(number) == outermost && axis.is_in_order() {
+        true => 1,
+        false => axis.count(),
+    };
+    grouping.axes.iter().enumerate().map(in_all).fold(aggregates as u64, u64::saturating_mul)
 }
 
 /// Partial states of every partition of a plan of blocks, then their merge.
 pub fn two_phases(spec: Arc<ReduceSpec>, plan: BlockPlan, settings: PlanSettings) -> Result<Arc<dyn ExecutionPlan>> {
+    let completion = Arc::new(Completion::new(&spec, &plan.work));
     let reduction = Arc::new(Reduction::new(spec)?);
     let partial = GridReducePartialExec::new(plan.blocks, Arc::clone(&reduction), plan.work, settings.threads)?;
     let merged = CoalescePartitionsExec::new(Arc::new(partial));
-    Ok(Arc::new(GridReduceFinalExec::new(Arc::new(merged), reduction)))
+    Ok(Arc::new(GridReduceFinalExec::new(Arc::new(merged), reduction, completion)))
 }

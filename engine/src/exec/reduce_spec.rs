@@ -184,6 +184,14 @@ impl GroupAxis {
         }
     }
 
+    /// Whether the groups of cells that follow each other do so too.
+    pub fn is_in_order(&self) -> bool {
+        match self {
+            Self::Collapsed | Self::Identity { .. } => true,
+            Self::Labelled { labels, .. } => labels.is_sorted(),
+        }
+    }
+
     /// The groups that the cells from `start` on belong to, as first and one past the last.
     fn span(&self, start: u64, length: u64) -> (u64, u64) {
         match self {
@@ -246,11 +254,13 @@ impl ReduceSpec {
         )
     }
 
-    /// Which group of the whole result each group of a box of groups is.
-    pub fn merge_layout(&self, groups: &Region) -> BlockLayout {
+    /// Which of the groups that are held each group of a box of groups is: all of the result, but for those before `first`
+    /// along `held`, the outermost axis that has groups.
+    pub fn merge_layout(&self, groups: &Region, held: usize, first: u64) -> BlockLayout {
         let strides = strides(&self.group_shape());
+        let start = |axis: usize| groups.start[axis] - if axis == held { first } else { 0 };
         let axes = (0..self.axes.len())
-            .map(|axis| AxisGroups::Identity { first: groups.start[axis] as usize, stride: strides[axis] })
+            .map(|axis| AxisGroups::Identity { first: start(axis) as usize, stride: strides[axis] })
             .collect();
         BlockLayout::new(to_usize(&groups.shape), axes)
     }

@@ -104,3 +104,52 @@ fn same(expected: &Answer, found: &Answer, allowed: f64, what: &str) {
         }
     }
 }
+
+/// Infinities make NaNs that are values: they are told from missing cells in blocks as they are in rows.
+#[test]
+fn a_nan_that_is_a_result_is_no_missing_cell() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = [Some(f64::INFINITY), Some(f64::NEG_INFINITY), None, Some(1.0), Some(2.0), Some(4.0)];
+    let array = ArrayToWrite {
+        name: "a".to_string(),
+        dimensions: vec!["t".to_string()],
+        shape: vec![values.len()],
+        chunk_shape: vec![2],
+        stored: Stored::F8,
+        values: values.to_vec(),
+        attributes: String::new(),
+    };
+    write_store(folder.path(), 2, false, &[array]);
+    let missing = || Cell::Missing;
+    let nan = || Cell::Float(f64::NAN);
+    for (query, expected) in [
+        (
+            "FROM ds |> EXTEND sum(a[t-1:t]) AS v |> SELECT t, v",
+            vec![missing(), nan(), missing(), missing(), Cell::Float(3.0), Cell::Float(6.0)],
+        ),
+        (
+            "FROM ds |> EXTEND avg(a) OVER (PARTITION BY t < 2) AS v |> SELECT t, v",
+            vec![
+                nan(),
+                nan(),
+                Cell::Float(7.0 / 3.0),
+                Cell::Float(7.0 / 3.0),
+                Cell::Float(7.0 / 3.0),
+                Cell::Float(7.0 / 3.0),
+            ],
+        ),
+        (
+            "FROM ds |> EXTEND a - avg(a) OVER (PARTITION BY t) AS v |> SELECT t, v",
+            vec![nan(), nan(), missing(), Cell::Float(0.0), Cell::Float(0.0), Cell::Float(0.0)],
+        ),
+    ] {
+        for (grid, block_bytes) in [(true, 8), (true, 1 << 20), (false, 1 << 20)] {
+            let session = Settings { grid, threads: 2, block_bytes }.session();
+            attach(&session, "ds", folder.path()).unwrap();
+            let Ending::Rows(answer) = run(&session, query) else { panic!("{query}: no rows") };
+            let found = &answer.column("v").unwrap().cells;
+            // As text, in which a NaN is the same as another.
+            assert_eq!(format!("{found:?}"), format!("{expected:?}"), "{query}, grid: {grid}, blocks of {block_bytes}");
+        }
+    }
+}

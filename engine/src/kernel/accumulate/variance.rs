@@ -18,8 +18,9 @@ use crate::kernel::native::{Native, float_values, native_values, state_values, w
 
 const LANES: usize = 16;
 
-/// Neighbouring groups that runs are added to together.
-const ROW: usize = 8;
+/// Neighbouring groups that runs are added to together: so many that the compiler leaves loops over them loops, and does not
+/// take them apart into registers of their own.
+const ROW: usize = 32;
 
 /// Cells of one group that are gone over twice at a time: they stay in L1.
 const TWICE: usize = 4096;
@@ -155,7 +156,7 @@ impl Moments {
         let all = &mut self.squares[groups];
         for k in 0..ROW {
             counts[k] += numbers[k];
-            let shift = sums[k] / counts[k].max(1.0);
+            let shift = if counts[k] > 0.0 { sums[k] / counts[k] } else { 0.0 };
             means[k] = if numbers[k] > 0.0 { origins[k] + shift } else { means[k] };
             let growth = squares[k] - sums[k] * shift;
             // Rounding may leave less than nothing; a NaN stays one, which `max` would not let it.
