@@ -19,6 +19,7 @@ use super::completion::Completion;
 use super::pivot::kernel;
 use super::reduce_partial::Reduction;
 use super::reduce_spec::{ReduceSpec, cells_of};
+use super::turns::Turns;
 use crate::array::Region;
 use crate::kernel::Accumulator;
 
@@ -29,9 +30,7 @@ const BATCH_ROWS: usize = 16_384;
 pub struct Merging {
     reduction: Arc<Reduction>,
     completion: Arc<Completion>,
-    input: SendableRecordBatchStream,
-    /// States that came before their turn.
-    early: BTreeMap<u64, RecordBatch>,
+    states: States,
     /// The partition whose turn it is.
     next: u64,
     /// The groups that are held, along the axis of the completion.
@@ -45,12 +44,42 @@ pub struct Merging {
     baseline: BaselineMetrics,
 }
 
+/// Partial states as they come.
+pub struct States {
+    input: SendableRecordBatchStream,
+    turns: Arc<Turns>,
+    /// Those that came before their turn.
+    early: BTreeMap<u64, RecordBatch>,
+}
+
+impl States {
+    /// The states of `input`, whose partitions take turns.
+    pub fn new(input: SendableRecordBatchStream, turns: Arc<Turns>) -> Self {
+        Self { input, turns, early: BTreeMap::new() }
+    }
+
+    /// The state of a partition, if it has one.
+    async fn of(&mut self, partition: u64) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(state) = self.early.remove(&partition) {
+                return Ok(Some(state));
+            }
+            let Some(batch) = self.input.try_next().await? else { return Ok(None) };
+            for row in 0..batch.num_rows() {
+                let number = batch.column(0).as_primitive::<UInt64Type>().value(row);
+                self.turns.take(number as usize);
+                self.early.insert(number, batch.slice(row, 1));
+            }
+        }
+    }
+}
+
 impl Merging {
-    /// Of the states of `input`.
+    /// Of these states.
     pub fn new(
         reduction: Arc<Reduction>,
         completion: Arc<Completion>,
-        input: SendableRecordBatchStream,
+        states: States,
         memory: MemoryReservation,
         baseline: BaselineMetrics,
     ) -> Result<Self> {
@@ -61,8 +90,7 @@ impl Merging {
         Ok(Self {
             reduction,
             completion,
-            input,
-            early: BTreeMap::new(),
+            states,
             next,
             held: 0..0,
             accumulators: Vec::new(),
@@ -88,7 +116,7 @@ impl Merging {
             if self.next == self.completion.partitions() {
                 return Ok(None);
             }
-            let state = self.state().await?;
+            let state = self.states.of(self.next).await?;
             let timer = time.timer();
             // The rows before these were given: their groups are let go.
             let first = self.next.checked_sub(1).map_or(0, |before| self.completion.complete(before));
@@ -100,20 +128,6 @@ impl Merging {
             let complete = self.completion.complete(self.next) - self.held.start;
             self.rows = 0..complete as usize * self.width;
             self.next += 1;
-        }
-    }
-
-    /// The state of the partition whose turn it is, if it has one.
-    async fn state(&mut self) -> Result<Option<RecordBatch>> {
-        loop {
-            if let Some(state) = self.early.remove(&self.next) {
-                return Ok(Some(state));
-            }
-            let Some(batch) = self.input.try_next().await? else { return Ok(None) };
-            for row in 0..batch.num_rows() {
-                let partition = batch.column(0).as_primitive::<UInt64Type>().value(row);
-                self.early.insert(partition, batch.slice(row, 1));
-            }
         }
     }
 

@@ -20,6 +20,7 @@ mod reduce_partial;
 mod reduce_spec;
 mod settings;
 mod shared_chunks;
+mod turns;
 mod window_grouped;
 mod window_moving;
 mod windowed;

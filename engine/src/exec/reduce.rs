@@ -62,6 +62,7 @@ pub fn two_phases(spec: Arc<ReduceSpec>, plan: BlockPlan, settings: PlanSettings
     let completion = Arc::new(Completion::new(&spec, &plan.work));
     let reduction = Arc::new(Reduction::new(spec)?);
     let partial = GridReducePartialExec::new(plan.blocks, Arc::clone(&reduction), plan.work, settings.threads)?;
+    let turns = Arc::clone(partial.turns());
     let merged = CoalescePartitionsExec::new(Arc::new(partial));
-    Ok(Arc::new(GridReduceFinalExec::new(Arc::new(merged), reduction, completion)))
+    Ok(Arc::new(GridReduceFinalExec::new(Arc::new(merged), reduction, completion, turns)))
 }

@@ -18,9 +18,10 @@ use datafusion::physical_plan::{
 use futures::stream;
 
 use super::completion::Completion;
-use super::merging::Merging;
+use super::merging::{Merging, States};
 use super::operator::operator_methods;
 use super::reduce_partial::{Reduction, describe};
+use super::turns::Turns;
 
 /// Merges the states of all partitions, in the order of the partitions whatever the order in which they come, so that
 /// sums of floats are the same in every run; gives the groups as rows, in the order of the dimensions, as soon as they
@@ -30,13 +31,21 @@ pub struct GridReduceFinalExec {
     input: Arc<dyn ExecutionPlan>,
     reduction: Arc<Reduction>,
     completion: Arc<Completion>,
+    turns: Arc<Turns>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl GridReduceFinalExec {
     /// The second phase over `input`, a plan of one partition that gives partial states.
-    pub fn new(input: Arc<dyn ExecutionPlan>, reduction: Arc<Reduction>, completion: Arc<Completion>) -> Self {
+    /// These take turns, each until its state has come here.
+    pub fn new(
+        input: Arc<dyn ExecutionPlan>,
+        reduction: Arc<Reduction>,
+        completion: Arc<Completion>,
+        turns: Arc<Turns>,
+    ) -> Self {
+        turns.take_states();
         let spec = &reduction.spec;
         let mut equivalence = EquivalenceProperties::new(Arc::clone(&spec.schema));
         let orders = spec.orders.iter().map(|order| {
@@ -56,7 +65,7 @@ impl GridReduceFinalExec {
             Boundedness::Bounded,
         );
         let metrics = ExecutionPlanMetricsSet::new();
-        Self { input, reduction, completion, properties: Arc::new(properties), metrics }
+        Self { input, reduction, completion, turns, properties: Arc::new(properties), metrics }
     }
 }
 
@@ -79,14 +88,16 @@ impl ExecutionPlan for GridReduceFinalExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (reduction, completion) = (Arc::clone(&self.reduction), Arc::clone(&self.completion));
-        Ok(Arc::new(Self::new(children.swap_remove(0), reduction, completion)))
+        Ok(Arc::new(Self::new(children.swap_remove(0), reduction, completion, Arc::clone(&self.turns))))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let memory = MemoryConsumer::new("GridReduceFinalExec").register(context.memory_pool());
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let input = self.input.execute(partition, context)?;
-        let merging = Merging::new(Arc::clone(&self.reduction), Arc::clone(&self.completion), input, memory, baseline)?;
+        let states = States::new(input, Arc::clone(&self.turns));
+        let merging =
+            Merging::new(Arc::clone(&self.reduction), Arc::clone(&self.completion), states, memory, baseline)?;
         let rows = stream::try_unfold(merging, |mut merging| async move {
             Ok(merging.next().await?.map(|batch| (batch, merging)))
         });

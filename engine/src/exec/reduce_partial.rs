@@ -16,13 +16,13 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSe
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::Semaphore;
 
 use super::block::{Block, list_of, one_list};
 use super::evaluate::{CellExpressions, CellValues, without_widening};
 use super::operator::operator_methods;
 use super::pivot::kernel;
 use super::reduce_spec::{AggregateSpec, ReduceSpec, cells_of};
+use super::turns::Turns;
 use super::work::WorkGrid;
 use crate::array::Region;
 use crate::kernel::{Accumulator, AggregateKind, Cells};
@@ -38,23 +38,6 @@ pub struct GridReducePartialExec {
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
-}
-
-/// Which partitions may work.
-#[derive(Debug)]
-struct Turns {
-    threads: usize,
-    /// As many as there are threads: each holds accumulators of its own.
-    working: Semaphore,
-    /// Those, and as many that have begun to fetch what they read first.
-    started: Semaphore,
-}
-
-impl Turns {
-    fn new(threads: usize) -> Self {
-        let threads = threads.max(1);
-        Self { threads, working: Semaphore::new(threads), started: Semaphore::new(2 * threads) }
-    }
 }
 
 /// A reduction with its expressions prepared.
@@ -164,6 +147,11 @@ impl PreparedAggregate {
 }
 
 impl GridReducePartialExec {
+    /// Which partitions may work: the second phase takes part in it, where it runs beside this one.
+    pub fn turns(&self) -> &Arc<Turns> {
+        &self.turns
+    }
+
     /// The first phase over `input`, a plan that gives the blocks of `work`.
     pub fn new(
         input: Arc<dyn ExecutionPlan>,
@@ -218,7 +206,9 @@ impl ExecutionPlan for GridReducePartialExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input = children.swap_remove(0);
-        Ok(Arc::new(Self::new(input, Arc::clone(&self.reduction), Arc::clone(&self.work), self.turns.threads)?))
+        let mut replaced = Self::new(input, Arc::clone(&self.reduction), Arc::clone(&self.work), 1)?;
+        replaced.turns = Arc::clone(&self.turns);
+        Ok(Arc::new(replaced))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -229,11 +219,12 @@ impl ExecutionPlan for GridReducePartialExec {
         let bounds = self.work.partitions().get(partition).and_then(|&(start, end)| self.work.bounds(start, end));
         let mut input = self.input.execute(partition, context)?;
         let state = stream::once(async move {
-            let _started = turns.started.acquire().await;
+            let _started = turns.start(partition).await;
             let first = input.next().await;
-            let _working = turns.working.acquire().await;
+            let turn = turns.work().await;
             let input = stream::iter(first).chain(input);
             let folded = fold(&reduction, input, bounds, memory, &baseline).await?;
+            turns.finish(partition, turn);
             folded.into_batch(partition, &schema)
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), state)))
