@@ -7,7 +7,7 @@ use arrow::array::ArrayRef;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 
 use super::assemble::{external, indexes, read_box};
 use super::read::ReadMetrics;
@@ -37,6 +37,7 @@ pub struct ArrayReader {
     ahead_reservation: MemoryReservation,
     /// Bytes of the largest encoded chunk so far, or a guess.
     encoded_size: usize,
+    memory_pool: Arc<dyn MemoryPool>,
 }
 
 /// A chunk that was asked for.
@@ -73,6 +74,7 @@ impl ArrayReader {
             reservation: consumer("").register(context.memory_pool()),
             ahead_reservation: consumer(", ahead").register(context.memory_pool()),
             encoded_size: (decoded_size / ENCODED_SHARE).min(ENCODED_BYTES_MAX),
+            memory_pool: Arc::clone(context.memory_pool()),
         }
     }
 
@@ -84,7 +86,8 @@ impl ArrayReader {
             if self.held.contains_key(&index) {
                 continue;
             }
-            let Some(permit) = self.chunks.permit_ahead(self.encoded_size) else { return false };
+            let memory = self.memory_pool.memory_limit();
+            let Some(permit) = self.chunks.permit_ahead(self.encoded_size, memory) else { return false };
             if self.ahead_reservation.try_grow(self.encoded_size).is_err() {
                 return false;
             }

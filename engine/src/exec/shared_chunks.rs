@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::execution::memory_pool::{MemoryLimit, MemoryReservation};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
@@ -16,6 +16,9 @@ const DEAD_MAX: usize = 256;
 /// Encoded bytes that all partitions of a plan together fetch ahead of the blocks they decode: with a delay of 100 ms a
 /// request this keeps a line of 5 Gbit/s busy.
 const AHEAD_BYTES_MAX: usize = 64 << 20;
+
+/// The part of the memory limit that these bytes may take: others need theirs more.
+const AHEAD_SHARE: usize = 16;
 
 /// The chunk of an array, by the column it belongs to and its index.
 type ChunkKey = (usize, Vec<u64>);
@@ -89,9 +92,13 @@ impl SharedChunks {
         }
     }
 
-    /// Leave to fetch so many bytes ahead, if that is not too much.
-    pub fn permit_ahead(&self, bytes: usize) -> Option<AheadPermit> {
-        let fits = |ahead: usize| ahead.checked_add(bytes).filter(|&sum| sum <= AHEAD_BYTES_MAX);
+    /// Leave to fetch so many bytes ahead, if that is not too much, nor too large a share of the memory there is.
+    pub fn permit_ahead(&self, bytes: usize, memory: MemoryLimit) -> Option<AheadPermit> {
+        let most = match memory {
+            MemoryLimit::Finite(limit) => AHEAD_BYTES_MAX.min(limit / AHEAD_SHARE),
+            _ => AHEAD_BYTES_MAX,
+        };
+        let fits = |ahead: usize| ahead.checked_add(bytes).filter(|&sum| sum <= most);
         let permitted = self.ahead.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
         permitted.then(|| AheadPermit { bytes, all: Arc::clone(&self.ahead) })
     }

@@ -15,8 +15,9 @@ const STACK: usize = 16;
 
 /// Something that cells of type `T` can be folded into. Every method is `#[inline(always)]` where it is implemented.
 pub(crate) trait Fold<T: Native> {
-    /// Whether `stacked` does better than `consecutive` called again and again. Then `start` is not told of cells.
-    const STACKS: bool = false;
+    /// Neighbouring groups that `add_row` adds to at once; 0 where `consecutive`, called again and again, does as well.
+    /// With rows `start` is not told of cells.
+    const ROW: usize = 0;
 
     /// Told before each of the other calls: the index in the block of the run's first cell.
     #[inline(always)]
@@ -31,10 +32,21 @@ pub(crate) trait Fold<T: Native> {
     /// Adds the k-th cells of several runs, which are equally long, to the group `first + k`.
     #[inline(always)]
     fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
+        let length = runs.first().map_or(0, |(values, _)| values.len());
+        let whole = length.checked_div(Self::ROW).map_or(0, |rows| rows * Self::ROW);
+        if Self::ROW > 0 {
+            for start in (0..whole).step_by(Self::ROW) {
+                self.add_row(first + start, runs, start);
+            }
+        }
         for &(values, present) in runs {
-            self.consecutive(first, values, present);
+            self.consecutive(first + whole, &values[whole..], present.part(whole..length));
         }
     }
+
+    /// Adds the cells of several runs from `start` on, `ROW` of each, to the groups from `first` on.
+    #[inline(always)]
+    fn add_row<P: Presence>(&mut self, _first: usize, _runs: &[(&[T], P)], _start: usize) {}
 
     /// Adds the k-th cell of a run to the group `base + labels[k] * stride`.
     fn labelled<P: Presence>(&mut self, base: usize, labels: &[u32], stride: usize, values: &[T], present: P);
@@ -65,7 +77,7 @@ pub(crate) fn fold<T: Native, F: Fold<T>>(target: &mut F, layout: &BlockLayout, 
 #[inline(always)]
 fn fold_stack<T: Native, F: Fold<T>, P: Presence>(target: &mut F, stack: &Stack<'_>, values: &[T], present: P) {
     match stack.first.groups {
-        RunGroups::Consecutive(first) if F::STACKS && stack.count > 1 => {
+        RunGroups::Consecutive(first) if F::ROW > 0 && stack.count > 1 => {
             let length = stack.first.cells.len();
             for tile in (0..length).step_by(TILE) {
                 let cells = tile..length.min(tile + TILE);
@@ -102,7 +114,7 @@ fn fold_bits<T: Native, F: Fold<T>>(
     let mut flags = [false; STACK * TILE];
     let length = stack.first.cells.len();
     match stack.first.groups {
-        RunGroups::Consecutive(first) if F::STACKS && stack.count > 1 => {
+        RunGroups::Consecutive(first) if F::ROW > 0 && stack.count > 1 => {
             for tile in (0..length).step_by(TILE) {
                 let width = TILE.min(length - tile);
                 for runs in (0..stack.count).step_by(STACK) {

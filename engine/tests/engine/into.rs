@@ -251,7 +251,6 @@ async fn little_memory_is_enough() {
 }
 
 #[tokio::test]
-#[ignore = "minutes long without optimisation"]
 async fn more_cells_than_are_ever_held_are_written() {
     check_many_cells(51, 16 << 20).await;
 }

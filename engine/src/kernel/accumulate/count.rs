@@ -81,7 +81,7 @@ impl Accumulator for CountAccumulator {
 }
 
 impl<T: Native> Fold<T> for Counts {
-    const STACKS: bool = true;
+    const ROW: usize = ROW;
 
     #[inline(always)]
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
@@ -102,24 +102,17 @@ impl<T: Native> Fold<T> for Counts {
     }
 
     #[inline(always)]
-    fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
-        let length = runs.first().map_or(0, |(values, _)| values.len());
-        let whole = length / ROW * ROW;
-        for start in (0..whole).step_by(ROW) {
-            let mut counts = [0u32; ROW];
-            for (values, present) in runs {
-                let (values, here) = (&values[start..start + ROW], present.part(start..start + ROW));
-                for k in 0..ROW {
-                    counts[k] += u32::from(here.has(k, values[k]));
-                }
-            }
-            let groups = &mut self.0[first + start..first + start + ROW];
-            for (all, count) in groups.iter_mut().zip(counts) {
-                *all += u64::from(count);
+    fn add_row<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)], start: usize) {
+        let mut counts = [0u32; ROW];
+        for (values, present) in runs {
+            let (values, here) = (&values[start..start + ROW], present.part(start..start + ROW));
+            for k in 0..ROW {
+                counts[k] += u32::from(here.has(k, values[k]));
             }
         }
-        for (values, present) in runs {
-            self.consecutive(first + whole, &values[whole..], present.part(whole..length));
+        let groups = &mut self.0[first..first + ROW];
+        for (all, count) in groups.iter_mut().zip(counts) {
+            *all += u64::from(count);
         }
     }
 

@@ -131,7 +131,7 @@ impl<T: Ordered, const GREATEST: bool> Extremes<T, GREATEST> {
 
 impl<T: Ordered, const GREATEST: bool> Fold<T> for Extremes<T, GREATEST> {
     // Of integers there are many types and few arrays: loops of their own would cost more to compile than they bring.
-    const STACKS: bool = T::FLOAT;
+    const ROW: usize = if T::FLOAT { LANES } else { 0 };
 
     #[inline(always)]
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
@@ -155,40 +155,27 @@ impl<T: Ordered, const GREATEST: bool> Fold<T> for Extremes<T, GREATEST> {
     }
 
     #[inline(always)]
-    fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
-        if !T::FLOAT {
-            for &(values, present) in runs {
-                self.consecutive(first, values, present);
-            }
-            return;
-        }
-        let length = runs.first().map_or(0, |(values, _)| values.len());
-        let whole = length / LANES * LANES;
-        for start in (0..whole).step_by(LANES) {
-            let groups = first + start..first + start + LANES;
-            let mut keys = [Self::IDENTITY; LANES];
-            keys.copy_from_slice(&self.keys[groups.clone()]);
-            for (values, present) in runs {
-                let (values, here) = (&values[start..start + LANES], present.part(start..start + LANES));
-                for k in 0..LANES {
-                    keys[k] = Self::better(keys[k], Self::key_if(here.has(k, values[k]), values[k]));
-                }
-            }
-            self.keys[groups.clone()].copy_from_slice(&keys);
-            // A loop of its own, as above.
-            let mut seen = [false; LANES];
-            for (values, present) in runs {
-                let (values, here) = (&values[start..start + LANES], present.part(start..start + LANES));
-                for k in 0..LANES {
-                    seen[k] |= here.has(k, values[k]);
-                }
-            }
-            for (all, seen) in self.seen[groups].iter_mut().zip(seen) {
-                *all |= u8::from(seen);
-            }
-        }
+    fn add_row<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)], start: usize) {
+        let groups = first..first + LANES;
+        let mut keys = [Self::IDENTITY; LANES];
+        keys.copy_from_slice(&self.keys[groups.clone()]);
         for (values, present) in runs {
-            self.consecutive(first + whole, &values[whole..], present.part(whole..length));
+            let (values, here) = (&values[start..start + LANES], present.part(start..start + LANES));
+            for k in 0..LANES {
+                keys[k] = Self::better(keys[k], Self::key_if(here.has(k, values[k]), values[k]));
+            }
+        }
+        self.keys[groups.clone()].copy_from_slice(&keys);
+        // A loop of its own, as above.
+        let mut seen = [false; LANES];
+        for (values, present) in runs {
+            let (values, here) = (&values[start..start + LANES], present.part(start..start + LANES));
+            for k in 0..LANES {
+                seen[k] |= here.has(k, values[k]);
+            }
+        }
+        for (all, seen) in self.seen[groups].iter_mut().zip(seen) {
+            *all |= u8::from(seen);
         }
     }
 

@@ -135,7 +135,7 @@ impl<S: Total> Accumulator for SumAccumulator<S> {
 
 impl<T: Summand<S>, S: Total> Fold<T> for Totals<S> {
     // Of integers there are many types and few arrays: loops of their own would cost more to compile than they bring.
-    const STACKS: bool = T::FLOAT;
+    const ROW: usize = if T::FLOAT { ROW } else { 0 };
 
     #[inline(always)]
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
@@ -157,34 +157,21 @@ impl<T: Summand<S>, S: Total> Fold<T> for Totals<S> {
     }
 
     #[inline(always)]
-    fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
-        if !T::FLOAT {
-            for &(values, present) in runs {
-                self.consecutive(first, values, present);
-            }
-            return;
-        }
-        let length = runs.first().map_or(0, |(values, _)| values.len());
-        let whole = length / ROW * ROW;
-        for start in (0..whole).step_by(ROW) {
-            let groups = first + start..first + start + ROW;
-            let (mut sums, mut counts) = ([S::default(); ROW], [0u32; ROW]);
-            sums.copy_from_slice(&self.sums[groups.clone()]);
-            for (values, present) in runs {
-                let (values, here) = (&values[start..start + ROW], present.part(start..start + ROW));
-                for k in 0..ROW {
-                    let has = here.has(k, values[k]);
-                    sums[k] = sums[k].plus(if has { values[k].widen() } else { S::default() });
-                    counts[k] += u32::from(has);
-                }
-            }
-            self.sums[groups.clone()].copy_from_slice(&sums);
-            for (all, count) in self.counts[groups].iter_mut().zip(counts) {
-                *all += u64::from(count);
-            }
-        }
+    fn add_row<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)], start: usize) {
+        let groups = first..first + ROW;
+        let (mut sums, mut counts) = ([S::default(); ROW], [0u32; ROW]);
+        sums.copy_from_slice(&self.sums[groups.clone()]);
         for (values, present) in runs {
-            self.consecutive(first + whole, &values[whole..], present.part(whole..length));
+            let (values, here) = (&values[start..start + ROW], present.part(start..start + ROW));
+            for k in 0..ROW {
+                let has = here.has(k, values[k]);
+                sums[k] = sums[k].plus(if has { values[k].widen() } else { S::default() });
+                counts[k] += u32::from(has);
+            }
+        }
+        self.sums[groups.clone()].copy_from_slice(&sums);
+        for (all, count) in self.counts[groups].iter_mut().zip(counts) {
+            *all += u64::from(count);
         }
     }
 

@@ -134,7 +134,7 @@ impl Moments {
     /// by Σd/n and the squared differences grow by Σd² - (Σd)²/n, with n the number of all cells so far. What cancels
     /// there is at most as many times the result as there are runs, and nothing if all cells are equal.
     #[inline(always)]
-    fn add_row<T: Native, P: Presence>(&mut self, group: usize, runs: &[(&[T], P)], start: usize) {
+    fn add_cells<T: Native, P: Presence>(&mut self, group: usize, runs: &[(&[T], P)], start: usize) {
         let groups = group..group + ROW;
         let (counts, means) = (&mut self.counts[groups.clone()], &mut self.means[groups.clone()]);
         let mut origins = [0f64; ROW];
@@ -178,7 +178,7 @@ impl Moments {
 
 impl<T: Native> Fold<T> for Moments {
     // Of integers there are many types and few arrays: loops of their own would cost more to compile than they bring.
-    const STACKS: bool = T::FLOAT;
+    const ROW: usize = if T::FLOAT { ROW } else { 0 };
 
     #[inline(always)]
     fn one<P: Presence>(&mut self, group: usize, values: &[T], present: P) {
@@ -203,21 +203,8 @@ impl<T: Native> Fold<T> for Moments {
     }
 
     #[inline(always)]
-    fn stacked<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)]) {
-        if !T::FLOAT {
-            for &(values, present) in runs {
-                self.consecutive(first, values, present);
-            }
-            return;
-        }
-        let length = runs.first().map_or(0, |(values, _)| values.len());
-        let whole = length / ROW * ROW;
-        for start in (0..whole).step_by(ROW) {
-            self.add_row(first + start, runs, start);
-        }
-        for (values, present) in runs {
-            self.consecutive(first + whole, &values[whole..], present.part(whole..length));
-        }
+    fn add_row<P: Presence>(&mut self, first: usize, runs: &[(&[T], P)], start: usize) {
+        self.add_cells(first, runs, start);
     }
 
     #[inline(always)]
