@@ -1,0 +1,1 @@
+//! Quarray on Ballista: the same plans on executors that come and go.
