@@ -1,10 +1,13 @@
 //! `EXPLAIN` and `EXPLAIN ANALYZE`.
 
+mod peak_memory;
+
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use datafusion::execution::TaskContext;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -13,6 +16,7 @@ use futures::TryStreamExt;
 
 use crate::error::Error;
 use crate::outcome::DatasetSummary;
+use peak_memory::PeakMemory;
 
 /// The query as plain SQL over cells, and its plans.
 pub fn explain(query: &Query, logical: &LogicalPlan, physical: &dyn ExecutionPlan) -> String {
@@ -20,17 +24,21 @@ pub fn explain(query: &Query, logical: &LogicalPlan, physical: &dyn ExecutionPla
     format!("bound\n  {query}\n\nlogical plan\n{}\n\nphysical plan\n{physical}", logical.display_indent())
 }
 
-/// Runs a plan, throws its rows away, and tells what every operator did.
-pub async fn analyze(physical: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<String, Error> {
+/// Runs a plan, throws its rows away, and tells what every operator did and how much memory it held.
+pub async fn analyze(physical: Arc<dyn ExecutionPlan>, state: SessionState) -> Result<String, Error> {
+    let runtime = state.runtime_env();
+    let peaks = Arc::new(PeakMemory::new(Arc::clone(&runtime.memory_pool)));
+    let runtime = RuntimeEnvBuilder::from_runtime_env(runtime).with_memory_pool(Arc::clone(&peaks) as _).build_arc()?;
+    let state = SessionStateBuilder::new_from_existing(state).with_runtime_env(runtime).build();
     let start = Instant::now();
-    let mut stream = execute_stream(Arc::clone(&physical), context)?;
+    let mut stream = execute_stream(Arc::clone(&physical), Arc::new(TaskContext::from(&state)))?;
     let mut rows = 0;
     while let Some(batch) = stream.try_next().await? {
         rows += batch.num_rows();
     }
     let seconds = start.elapsed().as_secs_f64();
     let plan = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false);
-    Ok(format!("{rows} rows in {seconds:.3} s\n\n{plan}"))
+    Ok(format!("{rows} rows in {seconds:.3} s\n\n{plan}\npeak memory of all partitions\n{}", peaks.table()))
 }
 
 /// The columns of a dataset, for `DESCRIBE`.

@@ -120,7 +120,7 @@ impl Session {
         let physical = self.physical(&plan).await?;
         match analyze {
             false => Ok(Outcome::Explain(crate::explain::explain(&query, &plan, physical.as_ref()))),
-            true => crate::explain::analyze(physical, self.shared.context.task_ctx()).await.map(Outcome::Explain),
+            true => crate::explain::analyze(physical, self.shared.context.state()).await.map(Outcome::Explain),
         }
     }
 

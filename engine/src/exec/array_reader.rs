@@ -9,7 +9,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 
-use super::assemble::{external, indexes, read_box};
+use super::assemble::{external, indexes, read_box, wait_for_box};
 use super::read::ReadMetrics;
 use super::shared_chunks::{AheadPermit, SharedChunk, SharedChunks};
 use crate::array::{Positions, Region};
@@ -130,6 +130,7 @@ impl ArrayReader {
             chunks.push(self.chunk(index, metrics, progress).await?);
         }
         self.reserve()?;
+        wait_for_box(self.source.grid(), &bounding, &chunks).await?;
         let timer = metrics.baseline.elapsed_compute().timer();
         let values = read_box(self.source.grid(), &bounding, &chunks)?;
         let values = self.select(values, region, &bounding)?;

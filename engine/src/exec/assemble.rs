@@ -8,6 +8,17 @@ use crate::array::{ChunkGrid, Region};
 use crate::source::Chunk;
 use std::sync::Arc;
 
+/// Waits until the cells of `region` can be read from the chunks that hold them.
+pub async fn wait_for_box(grid: &ChunkGrid, region: &Region, chunks: &[Arc<dyn Chunk>]) -> Result<()> {
+    for (index, chunk) in indexes(&grid.chunks_of(region)).zip(chunks) {
+        let whole = grid.chunk_region(&index);
+        if let Some(part) = whole.intersection(region) {
+            chunk.wait(&part.relative_to(&whole.start)).await.map_err(external)?;
+        }
+    }
+    Ok(())
+}
+
 /// The cells of `region` of an array, from the chunks that hold them (`chunks`, in C order over `grid.chunks_of(region)`).
 pub fn read_box(grid: &ChunkGrid, region: &Region, chunks: &[Arc<dyn Chunk>]) -> Result<ArrayRef> {
     let index_box = grid.chunks_of(region);

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Turns of partitions. As many work at once as there are threads, since each holds accumulators of its own; as many
 /// again have begun to fetch what they read first.
 ///
-/// Where the states are merged beside the partitions, a turn ends only when its state is taken: whoever writes the result
-/// to a slow place then holds up the work, and states do not pile up.
+/// Where the states are merged beside the partitions, they start in their order, whatever the order in which a runtime
+/// wakes them, and a turn ends only when its state is taken: states are merged in order, so that one that is late, or a
+/// result that is written to a slow place, would let the others pile up.
 #[derive(Debug)]
 pub struct Turns {
     working: Arc<Semaphore>,
     started: Arc<Semaphore>,
+    /// The first partition that has not started.
+    next: watch::Sender<usize>,
     are_states_taken: AtomicBool,
     /// The turns of partitions whose states wait to be taken.
     finished: Mutex<HashMap<usize, Turn>>,
@@ -31,6 +34,7 @@ impl Turns {
         Self {
             working: Arc::new(Semaphore::new(threads)),
             started: Arc::new(Semaphore::new(2 * threads)),
+            next: watch::Sender::new(0),
             are_states_taken: AtomicBool::new(false),
             finished: Mutex::default(),
         }
@@ -45,7 +49,16 @@ impl Turns {
     /// cleared away.
     pub async fn start(&self, partition: usize) -> Turn {
         self.take(partition);
-        Arc::clone(&self.started).acquire_owned().await.ok()
+        if self.are_states_taken.load(Ordering::Relaxed) {
+            // Not `==`: what was started by an execution that was given up is no turn that could still come.
+            self.next.subscribe().wait_for(|&next| next >= partition).await.ok();
+        }
+        let turn = Arc::clone(&self.started).acquire_owned().await.ok();
+        self.next.send_if_modified(|next| *next <= partition && {
+            *next = partition + 1;
+            true
+        });
+        turn
     }
 
     /// Waits until a partition may work.
@@ -63,5 +76,43 @@ impl Turns {
     /// Tells that the state of a partition was taken.
     pub fn take(&self, partition: usize) {
         self.finished.lock().remove(&partition);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::*;
+
+    /// The order in which partitions start, whoever asks first.
+    async fn order(turns: &Turns, asking: impl Iterator<Item = usize>) -> Vec<usize> {
+        let started = Mutex::new(Vec::new());
+        let start = |partition| {
+            let started = &started;
+            async move {
+                let _turn = turns.start(partition).await;
+                started.lock().push(partition);
+            }
+        };
+        join_all(asking.map(start)).await;
+        started.into_inner()
+    }
+
+    #[tokio::test]
+    async fn partitions_start_in_their_order_where_states_are_merged_beside() {
+        let turns = Turns::new(1);
+        assert_eq!(order(&turns, (0..9).rev()).await, [8, 7, 6, 5, 4, 3, 2, 1, 0]);
+        let turns = Turns::new(1);
+        turns.take_states();
+        assert_eq!(order(&turns, (0..9).rev()).await, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[tokio::test]
+    async fn an_execution_that_was_given_up_blocks_none_after_it() {
+        let turns = Turns::new(1);
+        turns.take_states();
+        assert_eq!(order(&turns, 0..3).await, [0, 1, 2]);
+        assert_eq!(order(&turns, (0..5).rev()).await.len(), 5);
     }
 }

@@ -130,7 +130,9 @@ pub async fn read_whole(variable: &Variable) -> Result<ArrayRef, Error> {
         .map(|index| async move {
             let region = grid.chunk_region(&index);
             let chunk = variable.array.fetch(&index).await?;
-            let values = chunk.read(&Region::whole(&region.shape))?;
+            let cells = Region::whole(&region.shape);
+            chunk.wait(&cells).await?;
+            let values = chunk.read(&cells)?;
             Ok::<_, SourceError>((region, values))
         })
         .buffered(CONCURRENT_FETCHES)

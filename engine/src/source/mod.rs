@@ -27,13 +27,18 @@ pub trait ArraySource: Debug + Send + Sync {
     /// Its shape and its chunks (for a sharded array the inner ones: the smallest piece that is read by itself).
     fn grid(&self) -> &ChunkGrid;
 
-    /// Fetches the encoded bytes of a chunk (or opens them), by its index along each dimension; nothing is decoded. An absent chunk is
-    /// not an error: it reads as the fill value.
+    /// Fetches the encoded bytes of a chunk, by its index along each dimension, or begins to (a large one may still be on
+    /// its way); nothing is decoded. An absent chunk is not an error: it reads as the fill value.
     async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError>;
 }
 
-/// The encoded bytes of one chunk, ready to be decoded piece by piece.
+/// The encoded bytes of one chunk, ready to be decoded piece by piece as they come.
+#[async_trait]
 pub trait Chunk: Debug + Send + Sync {
+    /// Waits until what a region of cells is decoded from is there: a large chunk on a slow line is decoded while the rest
+    /// of it is coming.
+    async fn wait(&self, region: &Region) -> Result<(), SourceError>;
+
     /// Decodes the cells of `region` (relative to the chunk's first cell, inside the array's shape) in C order:
     /// as many values as the region has cells, of the variable's Arrow type, missing cells as the variable says.
     ///

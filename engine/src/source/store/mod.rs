@@ -20,6 +20,7 @@ use address::Address;
 use failure::Redactor;
 
 mod address;
+mod arriving;
 mod cloud;
 mod environment;
 mod failure;
@@ -29,6 +30,7 @@ mod options;
 mod remote;
 
 pub(crate) use key::check as check_key;
+pub use arriving::Arriving;
 pub use local::LocalFile;
 
 /// Options of a store, credentials among them: names in lower case, values as text.
@@ -61,9 +63,11 @@ pub enum Object {
     Bytes(Bytes),
     /// Where its bytes are read, a range at a time.
     File(LocalFile),
+    /// Its bytes as they come.
+    Arriving(Arriving),
 }
 
-/// Files with fewer bytes are read whole: thousands of them may be needed at the same time.
+/// Objects with fewer bytes are read whole: thousands of them may be needed at the same time.
 const OPENED_BYTES_MIN: u64 = 1 << 20;
 
 /// How a store behaves.
@@ -132,11 +136,13 @@ impl Store {
         }
     }
 
-    /// The object under `key`, or `None` when there is none: opened where it is a large file of this machine, as a whole
-    /// where it is anything else.
-    pub async fn open_or_get(&self, key: &str) -> Result<Option<Object>, SourceError> {
-        let Place::File(file) = self.place(key)? else { return Ok(self.get(key).await?.map(Object::Bytes)) };
-        local::open(file, OPENED_BYTES_MIN).await.map_err(|e| self.file_error(key, &e))
+    /// The object under `key`, or `None` when there is none: as a whole where it is small; a large one opened where it is
+    /// a file of this machine, and as soon as it begins to come where it is not.
+    pub async fn open_object(&self, key: &str) -> Result<Option<Object>, SourceError> {
+        match self.place(key)? {
+            Place::File(file) => local::open(file, OPENED_BYTES_MIN).await.map_err(|e| self.file_error(key, &e)),
+            Place::Object(path) => self.begin(key, &path, OPENED_BYTES_MIN).await,
+        }
     }
 
     /// The bytes of a range of the object under `key`, or `None` when there is none. A range that reaches beyond the

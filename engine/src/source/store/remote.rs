@@ -4,12 +4,12 @@ use std::future::Future;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStoreExt};
 
 use super::failure::lacks_container;
-use super::{Kind, Store};
+use super::{Arriving, Kind, Object, Store};
 use crate::source::SourceError;
 
 /// Objects deleted at the same time.
@@ -29,6 +29,35 @@ impl Store {
             Err(error) if self.is_absence(&error) => Ok(None),
             Err(error) => Err(self.object_error(key, &error)),
         }
+    }
+
+    /// An object whose bytes are coming, or its bytes where there are fewer than `arriving_min`; `None` when there is none.
+    pub(super) async fn begin(
+        &self,
+        key: &str,
+        path: &Path,
+        arriving_min: u64,
+    ) -> Result<Option<Object>, SourceError> {
+        let found = match self.patiently(key, self.objects.get_opts(path, GetOptions::default())).await? {
+            Ok(found) => found,
+            Err(error) if self.is_absence(&error) => return Ok(None),
+            Err(error) => return Err(self.object_error(key, &error)),
+        };
+        let size = found.range.end - found.range.start;
+        let (true, Ok(expected)) = (size >= arriving_min, usize::try_from(size)) else {
+            return self.collect(key, found).await.map(|bytes| Some(Object::Bytes(bytes)));
+        };
+        let state = (found.into_stream(), self.clone(), key.to_string());
+        let body = stream::unfold(state, |(mut body, store, key)| async move {
+            let piece = match store.patiently(&key, body.next()).await {
+                Ok(piece) => piece?.map_err(|error| store.object_error(&key, &error)),
+                Err(stalled) => Err(stalled),
+            };
+            Some((piece, (body, store, key)))
+        });
+        let (store, key) = (self.clone(), key.to_string());
+        let shorter = move |received| store.cut_short(&key, size, received);
+        Ok(Some(Object::Arriving(Arriving::new(expected, body, shorter))))
     }
 
     /// A range of an object; from a web server that does not know ranges, the part of the whole.
@@ -145,10 +174,14 @@ impl Store {
         }
         let bytes = joined(pieces);
         if bytes.len() as u64 != expected {
-            let message = format!("the answer was cut short: expected {expected} bytes, found {}", bytes.len());
-            return Err(SourceError::Store { uri: self.uri_of(key), message });
+            return Err(self.cut_short(key, expected, bytes.len()));
         }
         Ok(bytes)
+    }
+
+    fn cut_short(&self, key: &str, expected: u64, found: usize) -> SourceError {
+        let message = format!("the answer was cut short: expected {expected} bytes, found {found}");
+        SourceError::Store { uri: self.uri_of(key), message }
     }
 
     /// Waits for a step of a request, but not for ever. The retries of a failing request have 20 s of their own.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::chunk::{Layout, ZarrChunk, chunk_error};
+use super::codec::{Access, wait_for_places};
 use super::encoded::Encoded;
 use super::metadata::ChunkKeys;
 use super::shard::Shards;
@@ -41,7 +42,7 @@ impl ArraySource for ZarrArray {
             return Err(chunk_error(&self.layout, chunk, format!("there are {counts:?} chunks")));
         }
         let encoded = match &self.shards {
-            None => self.store.open_or_get(&self.keys.key(&self.path, chunk)).await?.map(Encoded::from),
+            None => self.open(chunk).await?,
             Some(shards) => {
                 let (shard, inner) = shards.place_of(chunk);
                 let key = self.keys.key(&self.path, &shard);
@@ -49,5 +50,18 @@ impl ArraySource for ZarrArray {
             }
         };
         Ok(Arc::new(ZarrChunk::new(self.layout.clone(), chunk, encoded)?))
+    }
+}
+
+impl ZarrArray {
+    /// The encoded bytes of a chunk that is an object of its own, as far as they are needed to begin.
+    async fn open(&self, chunk: &[u64]) -> Result<Option<Encoded>, SourceError> {
+        let object = self.store.open_object(&self.keys.key(&self.path, chunk)).await?;
+        let Some(encoded) = object.map(Encoded::from) else { return Ok(None) };
+        match self.layout.chain.access() {
+            Access::Blocks => wait_for_places(&encoded).await?,
+            Access::Plain | Access::Whole => encoded.wait(encoded.len()).await?,
+        }
+        Ok(Some(encoded))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::{ArrayRef, BinaryArray, StringArray, UInt64Array};
 use arrow::buffer::Buffer;
 use arrow::compute::take;
+use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
@@ -130,7 +131,17 @@ impl Body {
     }
 }
 
+#[async_trait]
 impl Chunk for ZarrChunk {
+    async fn wait(&self, region: &Region) -> Result<(), SourceError> {
+        let Body::Blocks(blocks) = &self.body else { return Ok(()) };
+        // A region that does not lie in the chunk is told by whoever reads it.
+        let Some(runs) = Runs::new(region, &self.layout.chunk_shape) else { return Ok(()) };
+        let (cells, cell_size) = (runs.span(), self.layout.stored_type.size().unwrap_or(0));
+        let byte = |cell: u64| usize::try_from(cell).unwrap_or(usize::MAX).saturating_mul(cell_size);
+        blocks.wait(byte(cells.start)..byte(cells.end)).await
+    }
+
     fn read(&self, region: &Region) -> Result<ArrayRef, SourceError> {
         let decode = || self.layout.decoding.decode(self.stored(region)?);
         decode().map_err(|message| chunk_error(&self.layout, &self.index, message))

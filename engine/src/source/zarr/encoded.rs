@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::source::store::{LocalFile, Object};
+use crate::source::SourceError;
+use crate::source::store::{Arriving, LocalFile, Object};
 
-/// The encoded bytes of a chunk: in memory, or in a file of which only what is decoded is read.
+/// The encoded bytes of a chunk: in memory, in a file of which only what is decoded is read, or on their way.
 ///
 /// A chunk of a file is never in memory as a whole: its bytes go from the page cache into the processor's, a piece at a
 /// time, and no memory is taken (and cleared by the system first) for tens of megabytes of them.
@@ -17,6 +18,8 @@ pub(super) enum Encoded {
     Memory(Bytes),
     /// Those of a whole file.
     File(LocalFile),
+    /// Those that have come, of which the first are decoded while the others are coming.
+    Arriving(Arriving),
 }
 
 impl Encoded {
@@ -25,6 +28,15 @@ impl Encoded {
         match self {
             Self::Memory(bytes) => bytes.len(),
             Self::File(file) => usize::try_from(file.size()).unwrap_or(usize::MAX),
+            Self::Arriving(object) => object.size(),
+        }
+    }
+
+    /// Waits until those before `end` are there.
+    pub async fn wait(&self, end: usize) -> Result<(), SourceError> {
+        match self {
+            Self::Arriving(object) => object.wait(end).await,
+            Self::Memory(_) | Self::File(_) => Ok(()),
         }
     }
 
@@ -33,12 +45,14 @@ impl Encoded {
         match self {
             Self::Memory(bytes) => bytes.len(),
             Self::File(_) => 0,
+            Self::Arriving(object) => object.size(),
         }
     }
 
     /// The bytes of a range, which may be an error to ask for.
     pub fn part(&self, range: Range<usize>) -> Result<Cow<'_, [u8]>, String> {
         let outside = || format!("bytes {range:?} are not there: it has {} of them", self.len());
+        let missing = || format!("bytes {range:?} have not come");
         if range.start > range.end || range.end > self.len() {
             return Err(outside());
         }
@@ -48,6 +62,7 @@ impl Encoded {
                 let read = file.read(range.start as u64..range.end as u64);
                 read.map(Cow::Owned).map_err(|error| error.to_string())
             }
+            Self::Arriving(object) => object.part(range.clone()).map(Cow::Owned).ok_or_else(missing),
         }
     }
 
@@ -56,6 +71,10 @@ impl Encoded {
         match self {
             Self::Memory(bytes) => Ok(bytes),
             Self::File(file) => file.read(0..file.size()).map(Bytes::from).map_err(|error| error.to_string()),
+            Self::Arriving(object) => {
+                let bytes = object.part(0..object.size()).map(Bytes::from);
+                bytes.ok_or_else(|| format!("{} bytes have not all come", object.size()))
+            }
         }
     }
 }
@@ -65,6 +84,7 @@ impl From<Object> for Encoded {
         match object {
             Object::Bytes(bytes) => Self::Memory(bytes),
             Object::File(file) => Self::File(file),
+            Object::Arriving(object) => Self::Arriving(object),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The contiguous runs of cells of which a box inside a chunk consists.
 
+use std::ops::Range;
+
 use crate::array::Region;
 
 /// The runs of a box of cells inside an array, in C order: where each begins, in cells; all are equally long.
@@ -34,6 +36,12 @@ impl Runs {
         let outer: Vec<(u64, u64)> = (0..first).map(|d| (region.shape[d], strides[d])).collect();
         let count = if length == 0 { 0 } else { outer.iter().map(|(count, _)| count).product() };
         Some(Self { length, count, outer, origin })
+    }
+
+    /// The cells from the first to the last one of all runs.
+    pub fn span(&self) -> Range<u64> {
+        let last: u64 = self.outer.iter().map(|(count, stride)| count.saturating_sub(1) * stride).sum();
+        if self.count == 0 { 0..0 } else { self.origin..self.origin + last + self.length }
     }
 
     /// Where each run begins.

@@ -21,7 +21,7 @@ use arrow::array::ArrayRef;
 use arrow::buffer::Buffer;
 use bytes::Bytes;
 
-pub(super) use blosc::BlockReader;
+pub(super) use blosc::{BlockReader, wait_for_places};
 pub(super) use parse::parse;
 pub(super) use summary::summary;
 

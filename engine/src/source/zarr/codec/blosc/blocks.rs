@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::shuffle::append_items;
 use super::{HEADER_SIZE, Header, Packing};
+use crate::source::SourceError;
 use crate::source::zarr::encoded::Encoded;
 
 /// How many unpacked blocks are kept: one for each reader that goes through the chunk at the same time.
@@ -29,6 +30,16 @@ pub(in crate::source::zarr) struct BlockReader {
     extents: Vec<Range<u32>>,
     /// Blocks that a range ended in, which the next range goes on with, as they were unpacked: the latest last.
     kept: Mutex<Vec<(usize, Vec<u8>)>>,
+}
+
+/// Waits for the bytes that a [`BlockReader`] is made of: those that tell where the inner blocks are, or all of them where
+/// the library unpacks them.
+pub(in crate::source::zarr) async fn wait_for_places(encoded: &Encoded) -> Result<(), SourceError> {
+    encoded.wait(HEADER_SIZE).await?;
+    // What is wrong with a header is told by whoever reads it next.
+    let header = encoded.part(0..HEADER_SIZE.min(encoded.len()));
+    let header = header.and_then(|bytes| Header::of(&bytes, encoded.len(), None));
+    encoded.wait(header.map_or(0, |header| header.places_end().unwrap_or(encoded.len()))).await
 }
 
 impl BlockReader {
@@ -56,6 +67,19 @@ impl BlockReader {
     /// Bytes it holds at most.
     pub fn memory_size(&self) -> usize {
         self.encoded.memory_size() + KEPT_BLOCKS * self.header.block_size + size_of_val(self.extents.as_slice())
+    }
+
+    /// Waits for the encoded bytes of a range of decoded ones.
+    pub async fn wait(&self, range: Range<usize>) -> Result<(), SourceError> {
+        let end = match self.header.packing {
+            Packing::Stored => HEADER_SIZE.saturating_add(range.end),
+            _ => {
+                let last = range.end.div_ceil(self.header.block_size.max(1)).min(self.extents.len());
+                let blocks = (range.start / self.header.block_size.max(1)).min(last)..last;
+                self.extents[blocks].iter().map(|extent| extent.end as usize).max().unwrap_or(0)
+            }
+        };
+        self.encoded.wait(end).await
     }
 
     /// Appends the decoded bytes of a range, which lies inside the buffer.

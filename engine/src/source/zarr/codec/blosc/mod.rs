@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::Step;
 
-pub(in crate::source::zarr) use blocks::BlockReader;
+pub(in crate::source::zarr) use blocks::{BlockReader, wait_for_places};
 
 /// Bytes of the header.
 const HEADER_SIZE: usize = 16;
@@ -87,6 +87,16 @@ impl Packing {
 }
 
 impl Header {
+    /// Where the table of the places of the inner blocks ends; `None` where the library unpacks them.
+    fn places_end(&self) -> Option<usize> {
+        let blocks = self.size.div_ceil(self.block_size.max(1));
+        match self.packing {
+            Packing::Stored => Some(HEADER_SIZE),
+            Packing::Lz4 { .. } => blocks.checked_mul(4).and_then(|bytes| bytes.checked_add(HEADER_SIZE)),
+            Packing::Other => None,
+        }
+    }
+
     /// Reads and validates the first bytes of a buffer of `length` bytes; `size` is what the metadata expects.
     fn of(encoded: &[u8], length: usize, size: Option<usize>) -> Result<Self, String> {
         let (mut decoded, mut compressed, mut block_size) = (0usize, 0usize, 0usize);
