@@ -32,7 +32,7 @@ use sqlparser::ast::Ident;
 
 use crate::span::Located;
 
-pub(crate) use forms::{Piece, is_begun, keywords, next_pieces, takes_options};
+pub(crate) use forms::{Piece, is_begun, is_reserved, keywords, next_pieces, takes_options};
 pub(crate) use options::OPTION_NAMES;
 pub(crate) use parse::parse;
 

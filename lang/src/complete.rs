@@ -137,7 +137,7 @@ const LISTS: &[&str] = &[
     "LIMIT",
 ];
 
-/// Words that begin statements, but queries.
+/// Words that begin statements other than queries.
 const STATEMENTS: &[&str] =
     &["ALTER", "ATTACH", "CANCEL", "CREATE", "DESCRIBE", "DETACH", "DROP", "EXPLAIN", "LET", "SHOW", "USE", "WITH"];
 

@@ -45,6 +45,11 @@ const FORMS: &[&[Piece]] = &[
 /// Words that are no names of clusters, unless in quotes.
 pub(super) const RESERVED: &[&str] = &["IF", "WITH", "FROM", "SCALE", "ADAPT"];
 
+/// Whether a word, in any case, is one of [`RESERVED`].
+pub(crate) fn is_reserved(word: &str) -> bool {
+    RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word))
+}
+
 /// The pieces of the longest form.
 const PIECES_MAX: usize = 8;
 

@@ -3,7 +3,7 @@
 use sqlparser::tokenizer::Token;
 
 use super::{Candidate, CandidateKind, Scope, candidate, quoted};
-use crate::cluster::{OPTION_NAMES, Piece, is_begun, next_pieces, takes_options};
+use crate::cluster::{OPTION_NAMES, Piece, is_begun, is_reserved, next_pieces, takes_options};
 
 impl Scope<'_> {
     /// The candidates, if the statement is about clusters.
@@ -26,7 +26,7 @@ impl Scope<'_> {
                 Piece::Word(word) => candidates.push(candidate(word, CandidateKind::Keyword)),
                 Piece::Name => {
                     let names = self.names.clusters();
-                    candidates.extend(names.iter().map(|name| candidate(&quoted(name), CandidateKind::Cluster)));
+                    candidates.extend(names.iter().map(|name| candidate(&cluster_name(name), CandidateKind::Cluster)));
                 }
                 Piece::NewName | Piece::Count | Piece::Job | Piece::Options => {}
             }
@@ -49,4 +49,9 @@ impl Scope<'_> {
         let names = OPTION_NAMES.into_iter().filter(|name| !is_given(name));
         names.map(|name| candidate(name, CandidateKind::Option)).collect()
     }
+}
+
+/// The name of a cluster as it has to be written.
+fn cluster_name(name: &str) -> String {
+    if is_reserved(name) { format!("\"{name}\"") } else { quoted(name) }
 }

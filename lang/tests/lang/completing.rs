@@ -30,7 +30,7 @@ impl Names for Tables {
     }
 
     fn clusters(&self) -> Vec<String> {
-        vec!["pc".to_string(), "night run".to_string()]
+        ["pc", "night run", "scale"].map(str::to_string).to_vec()
     }
 }
 
@@ -100,15 +100,15 @@ fn statements_about_clusters_complete() {
     assert_eq!(candidates("CREATE CLUSTER ¦"), ["IF"]);
     assert_eq!(candidates("CREATE CLUSTER IF NOT ¦"), ["EXISTS"]);
     assert_eq!(candidates("CREATE CLUSTER pc ¦"), ["WITH"]);
-    assert_eq!(candidates("FROM era5; ALTER CLUSTER ¦"), ["pc", "\"night run\""]);
+    assert_eq!(candidates("FROM era5; ALTER CLUSTER ¦"), ["pc", "\"night run\"", "\"scale\""]);
     assert_eq!(candidates("ALTER CLUSTER \"night run\" ¦"), ["SCALE", "ADAPT"]);
     assert_eq!(candidates("ALTER CLUSTER pc SCALE ¦"), ["TO"]);
     assert_eq!(candidates("ALTER CLUSTER pc ADAPT BETWEEN 2 ¦"), ["AND"]);
     assert_eq!(candidates("DROP CLUSTER p¦"), ["pc"]);
-    assert_eq!(candidates("DROP CLUSTER ¦"), ["pc", "\"night run\"", "IF"]);
+    assert_eq!(candidates("DROP CLUSTER ¦"), ["pc", "\"night run\"", "\"scale\"", "IF"]);
     assert_eq!(candidates("USE CLUSTER n¦"), ["\"night run\""]);
     assert_eq!(candidates("SHOW JOBS ¦"), ["FROM"]);
-    assert_eq!(candidates("SHOW JOBS FROM ¦"), ["pc", "\"night run\""]);
+    assert_eq!(candidates("SHOW JOBS FROM ¦"), ["pc", "\"night run\"", "\"scale\""]);
     for nothing in
         ["ALTER CLUSTER pc SCALE TO ¦", "USE LOCAL ¦", "CANCEL JOB ¦", "SHOW CLUSTERS ¦", "CREATE CLUSTER a.b ¦"]
     {
