@@ -1,5 +1,7 @@
 //! What may come next in a text.
 
+mod cluster;
+
 use sqlparser::tokenizer::{Token, Whitespace};
 
 use crate::desugar::{Edits, SQL_PIPE_VERBS, VERBS};
@@ -27,6 +29,10 @@ pub trait Names {
     fn columns(&self, table: &str) -> Vec<(String, ColumnKind)>;
     /// Functions, without parentheses.
     fn functions(&self) -> Vec<String>;
+    /// Clusters; none where there are no clusters.
+    fn clusters(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What a candidate is.
@@ -42,6 +48,10 @@ pub enum CandidateKind {
     Column(ColumnKind),
     /// A function.
     Function,
+    /// A cluster.
+    Cluster,
+    /// The name of an option.
+    Option,
 }
 
 /// One text that may stand from the completion's start to the cursor.
@@ -76,7 +86,9 @@ pub fn complete(text: &str, cursor: usize, names: &dyn Names) -> Completion {
     if lexed.failure.is_some() || is_in_comment {
         return Completion { start, candidates: Vec::new() };
     }
-    let mut candidates = Scope { before: Edits::new(&lexed.lexemes), text, names }.candidates();
+    let statement = lexed.lexemes.iter().rposition(|lexeme| lexeme.token == Token::SemiColon).map_or(0, |at| at + 1);
+    let before = Edits::new(lexed.lexemes.get(statement..).unwrap_or_default());
+    let mut candidates = Scope { before, text, names }.candidates();
     candidates.retain(|candidate| candidate.text.trim_start_matches('"').to_lowercase().starts_with(&word));
     Completion { start, candidates }
 }
@@ -125,8 +137,12 @@ const LISTS: &[&str] = &[
     "LIMIT",
 ];
 
+/// Words that begin statements other than queries.
+const STATEMENTS: &[&str] =
+    &["ALTER", "ATTACH", "CANCEL", "CREATE", "DESCRIBE", "DETACH", "DROP", "EXPLAIN", "LET", "SHOW", "USE", "WITH"];
+
 struct Scope<'a> {
-    /// The tokens before the word that is being written.
+    /// The tokens of the statement before the word that is being written.
     before: Edits<'a>,
     text: &'a str,
     names: &'a dyn Names,
@@ -134,6 +150,14 @@ struct Scope<'a> {
 
 impl Scope<'_> {
     fn candidates(&self) -> Vec<Candidate> {
+        match self.of_cluster_statement() {
+            Some(candidates) => candidates,
+            None if self.before.len() == 1 => [self.cluster_pieces(), self.of_query()].concat(),
+            None => self.of_query(),
+        }
+    }
+
+    fn of_query(&self) -> Vec<Candidate> {
         let end = self.before.len();
         let Some(previous) = end.checked_sub(1) else { return self.words(&["SELECT", "FROM"]) };
         if self.before.is(previous, &Token::VerticalBarRightAngleBracket) {
@@ -186,7 +210,7 @@ impl Scope<'_> {
             if self.before.is_word(at, LISTS) {
                 return Some(at);
             }
-            if self.before.is(at, &Token::VerticalBarRightAngleBracket) || self.before.is(at, &Token::SemiColon) {
+            if self.before.is(at, &Token::VerticalBarRightAngleBracket) {
                 return None;
             }
             // Over what is closed.
@@ -204,9 +228,8 @@ impl Scope<'_> {
     }
 
     fn words(&self, words: &[&str]) -> Vec<Candidate> {
-        // At the start of a text any statement may begin.
-        let statements = ["ATTACH", "CREATE", "DESCRIBE", "DETACH", "EXPLAIN", "LET", "SHOW", "WITH"];
-        let more: &[&str] = if self.before.len() == 0 { &statements } else { &[] };
+        // At its start it may be any statement.
+        let more = if self.before.len() == 0 { STATEMENTS } else { &[] };
         words.iter().chain(more).map(|word| candidate(word, CandidateKind::Keyword)).collect()
     }
 

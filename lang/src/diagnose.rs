@@ -9,7 +9,7 @@ use crate::lex::{Lexeme, uncapitalized};
 use crate::parse::{run, slice};
 use crate::span::Span;
 use crate::suggest;
-use crate::words::KEYWORDS;
+use crate::words::{KEYWORDS, STATEMENT_WORDS};
 
 /// How often a hidden error is looked for inside another.
 const SEARCHES_MAX: usize = 16;
@@ -216,7 +216,7 @@ impl<'a> Statement<'a> {
         let before = self.lexemes.get(..index)?.iter().rfind(|lexeme| lexeme.is_significant());
         [before, here].into_iter().flatten().find_map(|lexeme| match &lexeme.token {
             Token::Word(word) if word.quote_style.is_none() && word.keyword == Keyword::NoKeyword => {
-                let keyword = suggest::closest(&word.value, KEYWORDS.iter().copied())?;
+                let keyword = suggest::closest(&word.value, KEYWORDS.iter().chain(STATEMENT_WORDS).copied())?;
                 (word.value.chars().count() > 3).then_some((lexeme.span, keyword))
             }
             _ => None,

@@ -2,6 +2,7 @@
 
 use sqlparser::tokenizer::{Token, Whitespace};
 
+use crate::cluster;
 use crate::lex::{Lexeme, lex};
 use crate::span::Span;
 use crate::words::is_keyword;
@@ -34,13 +35,20 @@ pub fn highlight(text: &str) -> Vec<(Span, TokenClass)> {
     let lexed = lex(text);
     let mut pieces: Vec<(Span, TokenClass)> = Vec::new();
     let significant: Vec<&Lexeme> = lexed.lexemes.iter().filter(|lexeme| is_visible(lexeme)).collect();
+    let cluster_keywords = cluster::keywords(&lexed.lexemes);
     let mut end = 0;
     for (index, lexeme) in significant.iter().enumerate() {
         let previous = index.checked_sub(1).and_then(|index| significant.get(index)).map(|lexeme| &lexeme.token);
         let next = significant.get(index + 1).map(|lexeme| &lexeme.token);
         // Tokens out of a hint in a comment share its place.
         if lexeme.span.start >= end && lexeme.span.start < lexeme.span.end {
-            pieces.push((lexeme.span, class_of(&lexeme.token, previous, next)));
+            let is_cluster_keyword =
+                cluster_keywords.binary_search_by_key(&lexeme.span.start, |span| span.start).is_ok();
+            let class = match is_cluster_keyword {
+                true => TokenClass::Keyword,
+                false => class_of(&lexeme.token, previous, next),
+            };
+            pieces.push((lexeme.span, class));
             end = lexeme.span.end;
         }
     }

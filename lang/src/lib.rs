@@ -6,10 +6,12 @@
 //!
 //! Architecture invariant: this crate knows only text. No Arrow, no DataFusion, no async.
 
+pub mod cluster;
 pub mod complete;
 pub mod diagnostic;
 pub mod guard;
 pub mod highlight;
+pub mod quantity;
 pub mod span;
 pub mod statement;
 pub mod suggest;
@@ -21,6 +23,7 @@ mod format;
 mod lex;
 mod own;
 mod parse;
+mod reader;
 mod split;
 mod stack;
 mod words;

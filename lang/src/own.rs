@@ -3,10 +3,11 @@
 use sqlparser::ast::Ident;
 use sqlparser::tokenizer::Token;
 
-use crate::desugar::Edits;
+use crate::cluster;
 use crate::diagnostic::Diagnostic;
 use crate::lex::Lexeme;
 use crate::parse::slice;
+use crate::reader::Reader;
 use crate::span::Span;
 use crate::statement::StatementKind;
 
@@ -25,7 +26,10 @@ const FOREIGN_FORMATS: &[&str] = &["INDENT", "PGJSON"];
 
 /// Reads a statement of our own, if it is one.
 pub(crate) fn parse<'a>(text: &str, span: Span, lexemes: &'a [Lexeme]) -> Result<Own<'a>, Vec<Diagnostic>> {
-    let reader = Reader { tokens: Edits::new(lexemes), text };
+    let reader = Reader::new(text, lexemes);
+    if let Some(statement) = cluster::parse(&reader) {
+        return statement.map(|statement| Own::Statement(StatementKind::Cluster(statement)));
+    }
     let tokens = &reader.tokens;
     let stock = || StatementKind::Stock(slice(text, span).to_string());
     let read = || -> Result<Own<'a>, Diagnostic> {
@@ -40,13 +44,13 @@ pub(crate) fn parse<'a>(text: &str, span: Span, lexemes: &'a [Lexeme]) -> Result
             },
             "COPY" if !is_second(&["INTO"]) => Ok(Own::Statement(stock())),
             "EXPLAIN" if reader.is_foreign_explain() => Ok(Own::Statement(stock())),
-            "CREATE" | "ALTER" | "DROP" | "USE" if is_second(&["CLUSTER"]) => Err(reader.not_there_yet(1)),
-            "SHOW" if is_second(&["EXECUTORS", "CLUSTER", "CLUSTERS"]) => Err(reader.not_there_yet(1)),
             _ => Ok(Own::None),
         }
     };
     read().map_err(|diagnostic| vec![diagnostic])
 }
+
+const STORE: &str = "the path or URL of a store in quotes";
 
 /// The lexemes from the significant one of this number on.
 fn after_significant(lexemes: &[Lexeme], count: usize) -> &[Lexeme] {
@@ -55,27 +59,19 @@ fn after_significant(lexemes: &[Lexeme], count: usize) -> &[Lexeme] {
     start.and_then(|start| lexemes.get(start..)).unwrap_or_default()
 }
 
-struct Reader<'a, 'text> {
-    tokens: Edits<'a>,
-    text: &'text str,
-}
-
 impl Reader<'_, '_> {
     /// `ATTACH 'uri' AS name [WITH (k = v, …)]`
     fn attach(&self) -> Result<StatementKind, Diagnostic> {
-        let uri = self.string(1)?;
+        let uri = self.string(STORE, 1)?;
         self.keyword(2, "AS")?;
-        let name = self.name(3)?;
+        let name = self.name("a name", 3)?;
         let mut options = Vec::new();
         let mut end = 4;
         if self.tokens.is_word(end, &["WITH"]) {
             let close = self.group(end + 1)?;
             for (start, part_end) in self.tokens.split_commas(end + 2, close) {
-                let (key, value) = self.key(start, part_end)?;
-                if !self.tokens.is(value, &Token::Eq) {
-                    return Err(self.expected("`=` after the name of an option", value));
-                }
-                options.push((key, self.value(value + 1, part_end)?));
+                let (key, after) = self.key(start, part_end)?;
+                options.push((key, self.value(self.equals(after)?, part_end)?));
             }
             end = close + 1;
         }
@@ -85,14 +81,14 @@ impl Reader<'_, '_> {
 
     /// `DETACH name`
     fn detach(&self) -> Result<StatementKind, Diagnostic> {
-        let name = self.name(1)?;
+        let name = self.name("a name", 1)?;
         self.end(2)?;
         Ok(StatementKind::Detach { name })
     }
 
     /// `LET name =`
     fn let_name(&self) -> Result<Ident, Diagnostic> {
-        let name = self.name(1)?;
+        let name = self.name("a name", 1)?;
         if !self.tokens.is(2, &Token::Eq) {
             return Err(self.expected("`=` after the name", 2));
         }
@@ -127,14 +123,14 @@ impl Reader<'_, '_> {
         if self.tokens.is_word(position, &["IF"]) {
             return Err(self.expected("a name", position));
         }
-        let name = self.name(position)?;
+        let name = self.name("a name", position)?;
         position += 1;
         let (mut uri, mut options) = (None, Vec::new());
         while position < self.tokens.len() {
             if is_zarr(&position) {
                 position += 3;
             } else if self.tokens.is_word(position, &["LOCATION"]) {
-                uri = Some(self.string(position + 1)?);
+                uri = Some(self.string(STORE, position + 1)?);
                 position += 2;
             } else if self.tokens.is_word(position, &["OPTIONS"]) {
                 let close = self.group(position + 1)?;
@@ -167,83 +163,5 @@ impl Reader<'_, '_> {
             return self.tokens.is_word(position + 1, FOREIGN_FORMATS);
         }
         self.tokens.is_word(position, &["COPY"])
-    }
-
-    /// The text of the string at `position`.
-    fn string(&self, position: usize) -> Result<String, Diagnostic> {
-        match self.tokens.token(position) {
-            Some(Token::SingleQuotedString(text)) => Ok(text.clone()),
-            _ => Err(self.expected("the path or URL of a store in quotes", position)),
-        }
-    }
-
-    fn name(&self, position: usize) -> Result<Ident, Diagnostic> {
-        match self.tokens.token(position) {
-            Some(Token::Word(word)) => {
-                Ok(Ident { value: word.value.clone(), quote_style: word.quote_style, ..Ident::new("") })
-            }
-            _ => Err(self.expected("a name", position)),
-        }
-    }
-
-    fn keyword(&self, position: usize, keyword: &str) -> Result<(), Diagnostic> {
-        if self.tokens.is_word(position, &[keyword]) { Ok(()) } else { Err(self.expected(keyword, position)) }
-    }
-
-    /// The closing parenthesis of the group that opens at `position`.
-    fn group(&self, position: usize) -> Result<usize, Diagnostic> {
-        match (self.tokens.is(position, &Token::LParen), self.tokens.partner(position)) {
-            (true, Some(close)) => Ok(close),
-            (true, None) => Err(self.expected("`)`", self.tokens.len())),
-            (false, _) => Err(self.expected("`(`", position)),
-        }
-    }
-
-    /// The name of an option, in lower case, and the position after it: words with dots between them, or a string.
-    fn key(&self, start: usize, end: usize) -> Result<(String, usize), Diagnostic> {
-        let mut key = String::new();
-        let mut position = start;
-        loop {
-            match self.tokens.token(position) {
-                Some(Token::Word(word)) if position < end => key.push_str(&word.value.to_lowercase()),
-                Some(Token::SingleQuotedString(text)) if position < end => key.push_str(&text.to_lowercase()),
-                _ => return Err(self.expected("the name of an option", position)),
-            }
-            position += 1;
-            if !self.tokens.is(position, &Token::Period) || position >= end {
-                return Ok((key, position));
-            }
-            key.push('.');
-            position += 1;
-        }
-    }
-
-    /// The value of an option: a string's content, else what is written.
-    fn value(&self, start: usize, end: usize) -> Result<String, Diagnostic> {
-        if start >= end {
-            return Err(self.expected("a value", end));
-        }
-        match self.tokens.token(start) {
-            Some(Token::SingleQuotedString(text)) if start + 1 == end => Ok(text.clone()),
-            _ => Ok(slice(self.text, self.tokens.span(start).union(self.tokens.span(end - 1))).to_string()),
-        }
-    }
-
-    fn end(&self, position: usize) -> Result<(), Diagnostic> {
-        match self.tokens.token(position) {
-            None => Ok(()),
-            Some(_) => Err(self.expected("the end of the statement", position)),
-        }
-    }
-
-    fn expected(&self, expected: &str, position: usize) -> Diagnostic {
-        let message = format!("expected {expected}, found {}", self.tokens.found(position));
-        Diagnostic::new(message).at(self.tokens.span(position))
-    }
-
-    fn not_there_yet(&self, position: usize) -> Diagnostic {
-        let span = self.tokens.span(0).union(self.tokens.span(position));
-        let help = "queries run on this machine";
-        Diagnostic::new(format!("{} is not there yet", slice(self.text, span))).at(span).with_help(help)
     }
 }

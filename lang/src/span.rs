@@ -31,6 +31,29 @@ impl Span {
     }
 }
 
+/// Something that a statement says, and where it stands in the text. Two are equal if they say the same, wherever they
+/// stand.
+#[derive(Debug, Clone, Copy)]
+pub struct Located<T> {
+    /// What is said.
+    pub value: T,
+    /// Its bytes in the text.
+    pub span: Span,
+}
+
+impl<T> Located<T> {
+    /// `value`, which stands at `span`.
+    pub fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
+impl<T: PartialEq> PartialEq for Located<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
 fn byte_at(text: &str, location: Location) -> Option<usize> {
     let line_number = usize::try_from(location.line).ok()?.checked_sub(1)?;
     let column = usize::try_from(location.column).ok()?.checked_sub(1)?;

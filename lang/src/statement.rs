@@ -2,6 +2,7 @@
 
 use sqlparser::ast;
 
+use crate::cluster::ClusterStatement;
 use crate::span::Span;
 
 /// A statement and where it stands in the text it was parsed from.
@@ -41,6 +42,8 @@ pub enum StatementKind {
         /// What it names.
         query: Box<ast::Query>,
     },
+    /// `CREATE CLUSTER …`, `USE CLUSTER …`, `SHOW EXECUTORS` and the others about clusters: see [`crate::cluster`].
+    Cluster(ClusterStatement),
     /// A statement that is DataFusion's own and that stock sqlparser does not read (`CREATE EXTERNAL TABLE … STORED AS
     /// PARQUET`, `COPY … TO`): its text, unchanged.
     Stock(String),

@@ -94,6 +94,9 @@ pub(crate) const KEYWORDS: &[&str] = &[
     "WITH",
 ];
 
+/// Words that are keywords only where a statement has them: suggested there, and no keywords elsewhere.
+pub(crate) const STATEMENT_WORDS: &[&str] = &["CANCEL", "CLUSTER", "USE"];
+
 /// Whether a word, in any case, is one of [`KEYWORDS`].
 pub(crate) fn is_keyword(word: &str) -> bool {
     KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word))

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "lang/clusters.rs"]
+mod clusters;
 #[path = "lang/completing.rs"]
 mod completing;
 #[path = "lang/examples.rs"]
@@ -14,6 +16,8 @@ mod generated;
 mod hostile;
 #[path = "lang/parsing.rs"]
 mod parsing;
+#[path = "lang/quantities.rs"]
+mod quantities;
 #[path = "lang/superset.rs"]
 mod superset;
 #[path = "lang/views.rs"]

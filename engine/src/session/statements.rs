@@ -2,6 +2,7 @@
 
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{CreateView, ObjectType, Query, Statement as Ast};
+use quarray_lang::cluster::ClusterStatement;
 use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::statement::{Statement, StatementKind};
 
@@ -23,6 +24,7 @@ impl Session {
                 false => Err(Error::Bind(Diagnostic::new(format!("nothing is attached as `{}`", name.value)))),
             },
             StatementKind::Let { name, query } => self.create_view(text, &name.value, *query, true).await,
+            StatementKind::Cluster(statement) => Err(no_cluster(&statement)),
             StatementKind::Stock(text) => self.stock(&text).await,
             StatementKind::Sql(statement) => self.sql(text, *statement).await,
         }
@@ -88,4 +90,16 @@ impl Session {
             false => Ok(Outcome::Rows(Rows::new(stream, Vec::new(), None))),
         }
     }
+}
+
+/// What a statement about clusters is told by a session that has none.
+fn no_cluster(statement: &ClusterStatement) -> Error {
+    let diagnostic = match statement.name() {
+        Some(name) => {
+            Diagnostic::new(format!("no cluster `{}`: this session runs in its own process", name.value.value))
+                .at(name.span)
+        }
+        None => Diagnostic::new("no cluster: this session runs in its own process"),
+    };
+    Error::Bind(diagnostic)
 }

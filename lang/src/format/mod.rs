@@ -3,6 +3,7 @@
 //! sqlparser prints its own syntax tree. What is array syntax in it is first replaced by names that hold the text to
 //! print, from the innermost outwards.
 
+mod cluster;
 mod resugar;
 mod write;
 
@@ -38,6 +39,7 @@ fn print(kind: &StatementKind, sugar: bool) -> String {
         StatementKind::Sql(statement) => print_tree(statement.as_ref(), sugar),
         StatementKind::Let { name, query } => format!("LET {name} = {}", print_tree(query.as_ref(), sugar)),
         StatementKind::Detach { name } => format!("DETACH {name}"),
+        StatementKind::Cluster(statement) => cluster::statement(statement),
         StatementKind::Stock(text) => text.clone(),
         StatementKind::Attach { uri, name, options } => {
             let options: Vec<String> =

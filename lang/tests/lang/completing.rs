@@ -28,6 +28,10 @@ impl Names for Tables {
     fn functions(&self) -> Vec<String> {
         vec!["avg".to_string(), "nearest".to_string(), "lag".to_string()]
     }
+
+    fn clusters(&self) -> Vec<String> {
+        ["pc", "night run", "scale"].map(str::to_string).to_vec()
+    }
 }
 
 /// The candidates at the `¦` of a text.
@@ -73,12 +77,58 @@ fn columns_and_functions_complete_elsewhere() {
     assert_eq!(candidates("FROM era5 |> SELECT era5.lo¦"), ["lon"]);
     assert_eq!(
         candidates("¦"),
-        ["SELECT", "FROM", "ATTACH", "CREATE", "DESCRIBE", "DETACH", "EXPLAIN", "LET", "SHOW", "WITH"]
+        [
+            "SELECT", "FROM", "ALTER", "ATTACH", "CANCEL", "CREATE", "DESCRIBE", "DETACH", "DROP", "EXPLAIN", "LET",
+            "SHOW", "USE", "WITH"
+        ]
     );
+    assert_eq!(candidates("FROM era5; LE¦"), ["LET"]);
     let completion = complete("FROM era5[é", 12, &Tables);
     assert_eq!(completion.start, 10);
     assert!(completion.candidates.is_empty());
     assert_eq!(complete("FROM x |> ", 10, &Tables).candidates[0].kind, CandidateKind::Verb);
+}
+
+#[test]
+fn statements_about_clusters_complete() {
+    assert_eq!(candidates("CREATE CL¦"), ["CLUSTER"]);
+    assert_eq!(candidates("ALTER cl¦"), ["CLUSTER"]);
+    assert!(candidates("DROP ¦").contains(&"CLUSTER".to_string()));
+    assert!(candidates("SHOW ¦").starts_with(&["CLUSTERS", "EXECUTORS", "JOBS", "SCALING"].map(str::to_string)));
+    assert_eq!(candidates("USE ¦"), ["CLUSTER", "LOCAL"]);
+    assert_eq!(candidates("CANCEL ¦"), ["JOB"]);
+    assert_eq!(candidates("CREATE CLUSTER ¦"), ["IF"]);
+    assert_eq!(candidates("CREATE CLUSTER IF NOT ¦"), ["EXISTS"]);
+    assert_eq!(candidates("CREATE CLUSTER pc ¦"), ["WITH"]);
+    assert_eq!(candidates("FROM era5; ALTER CLUSTER ¦"), ["pc", "\"night run\"", "\"scale\""]);
+    assert_eq!(candidates("ALTER CLUSTER \"night run\" ¦"), ["SCALE", "ADAPT"]);
+    assert_eq!(candidates("ALTER CLUSTER pc SCALE ¦"), ["TO"]);
+    assert_eq!(candidates("ALTER CLUSTER pc ADAPT BETWEEN 2 ¦"), ["AND"]);
+    assert_eq!(candidates("DROP CLUSTER p¦"), ["pc"]);
+    assert_eq!(candidates("DROP CLUSTER ¦"), ["pc", "\"night run\"", "\"scale\"", "IF"]);
+    assert_eq!(candidates("USE CLUSTER n¦"), ["\"night run\""]);
+    assert_eq!(candidates("SHOW JOBS ¦"), ["FROM"]);
+    assert_eq!(candidates("SHOW JOBS FROM ¦"), ["pc", "\"night run\"", "\"scale\""]);
+    for nothing in
+        ["ALTER CLUSTER pc SCALE TO ¦", "USE LOCAL ¦", "CANCEL JOB ¦", "SHOW CLUSTERS ¦", "CREATE CLUSTER a.b ¦"]
+    {
+        assert!(candidates(nothing).is_empty(), "{nothing}");
+    }
+    assert_eq!(candidates("SHOW COLUMNS FROM e¦"), ["era5"]);
+    assert_eq!(candidates("FROM era5 |> DROP la¦")[..2], ["lat", "land"]);
+}
+
+#[test]
+fn options_of_clusters_complete() {
+    assert_eq!(candidates("CREATE CLUSTER pc WITH (¦"), ["min", "max", "cores", "memory", "idle_timeout"]);
+    assert_eq!(candidates("CREATE CLUSTER pc WITH (min = 1, m¦"), ["max", "memory"]);
+    assert_eq!(
+        candidates("CREATE CLUSTER IF NOT EXISTS pc WITH (memory = '2 GiB', Min = 1, ¦)")[..2],
+        ["max", "cores"]
+    );
+    assert!(candidates("CREATE CLUSTER pc WITH (min = ¦").is_empty());
+    assert!(candidates("CREATE CLUSTER pc WITH (min ¦").is_empty());
+    assert!(candidates("CREATE CLUSTER pc WITH (min = 1) ¦").is_empty());
 }
 
 fn classes(text: &str) -> Vec<(&str, TokenClass)> {
@@ -108,4 +158,21 @@ fn every_piece_has_its_class() {
         ]
     );
     assert_eq!(classes("SELECT 'abc"), [("SELECT", Keyword), ("'abc", Error)]);
+}
+
+#[test]
+fn words_of_clusters_are_keywords_in_their_statements_alone() {
+    let keywords = |text: &'static str| -> Vec<&str> {
+        let pieces = classes(text).into_iter().filter(|(_, class)| *class == TokenClass::Keyword);
+        pieces.map(|(piece, _)| piece).collect()
+    };
+    assert_eq!(keywords("create cluster cluster with (min = 1)"), ["create", "cluster", "with"]);
+    assert_eq!(keywords("CREATE CLUSTER IF NOT EXISTS pc"), ["CREATE", "CLUSTER", "IF", "NOT", "EXISTS"]);
+    assert_eq!(keywords("ALTER CLUSTER jobs SCALE TO 3"), ["ALTER", "CLUSTER", "SCALE", "TO"]);
+    assert_eq!(
+        keywords("FROM jobs; ALTER /* the */ CLUSTER pc ADAPT BETWEEN 1 AND 3;USE LOCAL"),
+        ["FROM", "ALTER", "CLUSTER", "ADAPT", "BETWEEN", "AND", "USE", "LOCAL"]
+    );
+    assert_eq!(keywords("SHOW JOBS FROM local; CANCEL JOB 'a'"), ["SHOW", "JOBS", "FROM", "CANCEL", "JOB"]);
+    assert_eq!(keywords("SELECT cluster, local, scale, job FROM executors"), ["SELECT", "FROM"]);
 }

@@ -30,7 +30,6 @@ pub const EXAMPLES: &[&str] = &[
     r#"CREATE VIEW clim AS FROM era5 |> AGGREGATE avg(t2m) AS t2m GROUP BY lat, lon, dayofyear(time) AS doy"#,
     r#"EXPLAIN ANALYZE FROM era5[time = '2020'] |> REDUCE avg(t2m) ALONG lat, lon"#,
     r#"FROM daymet[time = '2010'] |> REDUCE avg(tmin) ALONG y, x |> PLOT TO 'tmin.png' WITH (width = 12, height = 6, title = 'Daily minimum')"#,
+    r#"CREATE CLUSTER pc WITH (min = 2, max = 10, cores = 1, memory = '2 GiB'); ALTER CLUSTER pc SCALE TO 4; ALTER CLUSTER pc ADAPT BETWEEN 2 AND 10; SHOW EXECUTORS; DROP CLUSTER pc"#,
+    r#"CREATE CLUSTER IF NOT EXISTS "night run" WITH (max = 4, idle_timeout = '1.5 hours'); USE CLUSTER "night run"; SHOW CLUSTERS; SHOW JOBS FROM pc; SHOW SCALING; CANCEL JOB 'a1B2c3'; USE LOCAL; DROP CLUSTER IF EXISTS pc"#,
 ];
-
-/// Statements about a cluster.
-pub const CLUSTER: &str = "CREATE CLUSTER pc WITH (min = 2, max = 10, cores = 1, memory = '2 GiB'); ALTER CLUSTER pc SCALE TO 4; ALTER CLUSTER pc ADAPT BETWEEN 2 AND 10; SHOW EXECUTORS; DROP CLUSTER pc";

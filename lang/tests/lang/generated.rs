@@ -248,6 +248,37 @@ fn query() -> Text {
     filled("%%", [head.boxed(), pipes])
 }
 
+fn cluster_statement() -> Text {
+    let name = words(&["pc", "\"Night run\"", "cluster", "\"if\"", "jobs", "local"]);
+    let number = words(&["1", "3", "250"]);
+    let option = |option: &'static str, values: &'static [&'static str]| filled(option, [words(values)]);
+    let with = filled(
+        " WITH (%, %, %%)",
+        [
+            option("min = %", &["0", "2"]),
+            option("MAX = %", &["4", "10"]),
+            option("'cores' = %", &["1", "16"]),
+            maybe(
+                prop_oneof![
+                    option(", memory = %", &["'2 GiB'", "'1.5gb'", "1048577", "' 800 MB '"]),
+                    option(", idle_timeout = %", &["'5 minutes'", "'1h 30m'", "90", "1.5", "'250 ms'", "'0.1 days'"]),
+                ]
+                .boxed(),
+            ),
+        ],
+    );
+    prop_oneof![
+        filled("CREATE CLUSTER %%%", [maybe(words(&["IF NOT EXISTS "])), name.clone(), maybe(with)]),
+        filled("ALTER CLUSTER % SCALE TO %", [name.clone(), number.clone()]),
+        filled("alter cluster % adapt between 0 and %", [name.clone(), number]),
+        filled("DROP CLUSTER %%", [maybe(words(&["IF EXISTS "])), name.clone()]),
+        filled("USE %", [prop_oneof![words(&["LOCAL", "local"]), filled("CLUSTER %", [name.clone()])].boxed()]),
+        filled("SHOW %%", [words(&["EXECUTORS", "jobs", "Scaling"]), maybe(filled(" FROM %", [name]))]),
+        words(&["SHOW CLUSTERS", "show clusters", "CANCEL JOB 'a1'", "CANCEL JOB 'it''s'"]),
+    ]
+    .boxed()
+}
+
 fn statement() -> Text {
     let query = query();
     prop_oneof![
@@ -257,6 +288,7 @@ fn statement() -> Text {
         1 => filled("LET % = %", [alias(), query]),
         1 => filled("ATTACH 'az://c/it''s' AS %%", [alias(), maybe(words(&[" WITH (sas = 'x''y', \"Key\" = 12, a.b = -1)"]))]),
         1 => filled("DETACH %", [alias()]),
+        2 => cluster_statement(),
     ]
     .boxed()
 }

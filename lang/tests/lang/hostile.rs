@@ -128,7 +128,8 @@ fn mutated_example() -> impl Strategy<Value = String> {
 /// Tokens of the language, with blanks between them.
 const TOKENS: &str = "FROM SELECT |> REDUCE SEL ALONG KEEP BY TO WITH INTO CHUNKS APPEND REGION PLOT USING COARSEN OVER \
     PARTITION a b time 'x' 1 -1 [ ] ( ) { } , : :: = => IN AS . ; JOIN ON LET ATTACH DETACH EXPLAIN CREATE VIEW CASE END \
-    \"q\" /* -- EXTERNAL TABLE STORED ZARR LOCATION OPTIONS NOT DISTINCT UNION ALL INTERVAL item( list( slice( DROP MASK";
+    \"q\" /* -- EXTERNAL TABLE STORED ZARR LOCATION OPTIONS NOT DISTINCT UNION ALL INTERVAL item( list( slice( DROP MASK \
+    CLUSTER ALTER SCALE ADAPT BETWEEN AND IF EXISTS SHOW JOBS EXECUTORS USE LOCAL CANCEL JOB min memory idle_timeout";
 
 /// Tokens of the language in any order.
 fn token_soup() -> impl Strategy<Value = String> {
@@ -159,6 +160,13 @@ fn long_texts_take_little_time() {
         ("SELECT ", "a "),
         ("SELECT ", "WHEN a "),
         ("LET a = ", "' ' "),
+        ("CREATE CLUSTER a WITH (min=1", ",min=1"),
+        ("CREATE CLUSTER a WITH (b=1", ",c"),
+        ("CREATE CLUSTER a WITH (memory='", "1"),
+        ("CREATE CLUSTER a WITH (idle_timeout='", "1 s "),
+        ("CREATE CLUSTER a WITH (max=", "- "),
+        ("", "USE CLUSTER a;"),
+        ("SHOW JOBS ", "FROM a "),
     ] {
         let text = format!("{start}{}", piece.repeat(100_000 / piece.len()));
         on_a_small_stack(move || {
