@@ -1,1 +1,4 @@
 //! Quarray on Ballista: the same plans on executors that come and go.
+
+pub mod backend;
+pub mod cluster;

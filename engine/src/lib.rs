@@ -1,6 +1,7 @@
 //! The Quarray engine: statements to plans, plans to labelled arrays, over chunked stores.
 
 pub mod array;
+pub mod backend;
 pub mod bind;
 pub mod catalog;
 pub mod dataset;
@@ -25,6 +26,7 @@ pub mod state;
 pub mod summary;
 pub mod units;
 
+pub use backend::Backend;
 pub use error::Error;
 pub use labelled::Labelled;
 pub use outcome::{Outcome, PlotSpec, Rows};

@@ -10,14 +10,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
+use crate::backend::Backend;
 use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, StoreQueries, cast_literals};
 use crate::catalog::{Address, Catalog, open_dataset};
 use crate::error::{Error, planning_error};
@@ -38,6 +40,7 @@ pub struct Session {
 
 struct Shared {
     context: SessionContext,
+    backend: RwLock<Arc<dyn Backend>>,
     catalog: Catalog,
     progress: Arc<Progress>,
     label_tables: LabelTables,
@@ -78,6 +81,16 @@ impl Session {
     /// How far the running query is.
     pub fn progress(&self) -> &Progress {
         &self.shared.progress
+    }
+
+    /// Where plans run.
+    pub fn backend(&self) -> Arc<dyn Backend> {
+        Arc::clone(&self.shared.backend.read())
+    }
+
+    /// Runs plans there from now on. Rows that are on their way stay with the backend that they began on.
+    pub fn set_backend(&self, backend: Arc<dyn Backend>) {
+        *self.shared.backend.write() = backend;
     }
 
     /// The DataFusion context underneath: to register tables and functions of one's own.
@@ -144,7 +157,7 @@ impl Session {
         for table in tables {
             context.register_table(table.name(), Arc::clone(table) as _)?;
         }
-        let state: SessionState = context.state();
+        let state = self.state();
         let statement = PlannedStatement::Statement(Box::new(Ast::Query(Box::new(query.clone()))));
         let planned = state.statement_to_plan(statement).await;
         for table in tables {
@@ -157,7 +170,15 @@ impl Session {
     }
 
     async fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, Error> {
-        Ok(self.shared.context.state().create_physical_plan(plan).await?)
+        Ok(self.state().create_physical_plan(plan).await?)
+    }
+
+    /// The session's state, with the settings that its backend wants.
+    fn state(&self) -> SessionState {
+        let mut state = self.shared.context.state();
+        let config = self.backend().configure(state.config().clone());
+        *state.config_mut() = config;
+        state
     }
 
     /// The rows of a plan, which starts to run.
@@ -167,9 +188,9 @@ impl Session {
         dimensions: Vec<String>,
         shown: Option<DatasetSummary>,
     ) -> Result<Rows, Error> {
-        let task = self.shared.context.task_ctx();
+        let task = Arc::new(TaskContext::from(&self.state()));
         let pool = Arc::clone(task.memory_pool());
-        let stream = execute_stream(self.physical(&planned.logical).await?, task)?;
+        let stream = self.backend().execute(self.physical(&planned.logical).await?, task).await?;
         let mut rows = Rows::new(annotate(stream, &planned.units), dimensions, shown);
         rows.memory_pool = Some(pool);
         Ok(rows)

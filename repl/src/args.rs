@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
 
+use crate::cluster::{ExecutorCounts, parse_executors};
+
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -50,6 +52,9 @@ pub struct Args {
     /// Attach a store under a name before anything runs; may be given more than once.
     #[arg(long, value_name = "NAME=URI", value_parser = parse_attachment)]
     pub attach: Vec<Attachment>,
+    /// Run queries on so many executors of this machine, started for this session: 4, or 2..10.
+    #[arg(long, value_name = "N|MIN..MAX", value_parser = parse_executors)]
+    pub executors: Option<ExecutorCounts>,
 }
 
 /// A store to attach: `era5=https://…/era5.zarr`.
@@ -81,6 +86,7 @@ impl Format {
 }
 
 const AFTER_HELP: &str = "\
+`quarray executor --scheduler HOST:PORT` runs tasks for a scheduler; `quarray executor --help` tells more.
 Without FILE and QUERY: a shell on a terminal, else statements from standard input. Files run before queries.
 Exit status: 0 when everything ran, 1 when a statement failed, 2 when the command line is wrong, 130 when interrupted.";
 
@@ -125,7 +131,7 @@ pub fn parse_bytes(text: &str) -> Result<usize, String> {
     if bytes.is_finite() && (1.0..9.0e15).contains(&bytes) { Ok(bytes as usize) } else { Err(wrong()) }
 }
 
-fn parse_threads(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(threads @ 1..=4096) => Ok(threads),
         _ => Err(format!("`{text}` is no number of threads; write 1 to 4096")),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use quarray_distributed::cluster::ClusterError;
 use quarray_engine::error::Error;
 use tokio::task::JoinError;
 
@@ -54,6 +55,12 @@ pub enum Failure {
     /// The terminal, or a program on it, does not do what is wanted.
     #[error("{0}")]
     Terminal(String),
+    /// The command line is wrong, or asks for help.
+    #[error(transparent)]
+    CommandLine(clap::Error),
+    /// The cluster, or this program as a part of it.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The program cannot start.
     #[error("cannot start: {0}")]
     Start(io::Error),
@@ -80,7 +87,7 @@ impl Failure {
         match self {
             _ if self.is_closed_output() => 0,
             _ if self.is_interrupt() => 130,
-            Self::Usage(_) | Self::Input { .. } => 2,
+            Self::CommandLine(_) | Self::Usage(_) | Self::Input { .. } => 2,
             _ => 1,
         }
     }

@@ -7,6 +7,7 @@
 
 mod allocator;
 pub mod args;
+pub mod cluster;
 pub mod command;
 pub mod deliver;
 pub mod editor;
@@ -22,20 +23,28 @@ pub mod runner;
 pub mod shell;
 pub mod terminal;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 /// Runs the command with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match args::Args::read(arguments) {
-        Ok(args) => {
-            allocator::keep_blocks();
-            ExitCode::from(command::run(&args))
-        }
-        Err(error) => {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    allocator::keep_blocks();
+    let is_executor = arguments.get(1).is_some_and(|first| first == OsStr::new("executor"));
+    let ended = match is_executor {
+        true => cluster::run(arguments).map(|()| 0),
+        false => args::Args::read(arguments).map_err(failure::Failure::CommandLine).map(|args| command::run(&args)),
+    };
+    match ended {
+        Ok(status) => ExitCode::from(status),
+        Err(failure::Failure::CommandLine(error)) => {
             // Help and version are "errors" too, with status 0. A closed output is no reason to complain.
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+        Err(failure) => {
+            command::report(&failure, "");
+            ExitCode::from(failure.exit_code())
         }
     }
 }

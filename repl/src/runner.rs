@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use quarray_distributed::cluster::LocalCluster;
 use quarray_engine::error::Error;
 use quarray_engine::session::Session;
 use quarray_engine::source::store::StoreOptions;
@@ -11,6 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Args;
+use crate::cluster;
 use crate::deliver::{Delivery, deliver};
 use crate::failure::Failure;
 use crate::progress::{ProgressLine, REDRAW};
@@ -23,6 +25,8 @@ pub struct Runner {
     /// then nobody is left to hear Ctrl-C.
     desk: Runtime,
     session: Session,
+    /// Executors of this session alone, if it has any.
+    cluster: Option<LocalCluster>,
 }
 
 /// Ctrl-C and, where wanted, SIGTERM.
@@ -52,11 +56,18 @@ impl Runner {
         }
         let workers = workers(args.threads)?;
         let desk = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Start)?;
+        let cluster = match args.executors {
+            Some(counts) => Some(desk.block_on(LocalCluster::start(cluster::settings(args, counts)?))?),
+            None => None,
+        };
+        if let Some(cluster) = &cluster {
+            settings = settings.backend(Arc::new(cluster.backend()));
+        }
         let session = {
             let _guard = workers.enter();
             settings.build()?
         };
-        let runner = Self { workers: RefCell::new(workers), threads: args.threads, desk, session };
+        let runner = Self { workers: RefCell::new(workers), threads: args.threads, desk, session, cluster };
         for attachment in &args.attach {
             let attach = |session: Session| {
                 let (name, uri) = (attachment.name.clone(), attachment.uri.clone());
@@ -117,8 +128,11 @@ impl Runner {
         self.run_with(work, interrupts, || {})
     }
 
-    /// Ends the threads without waiting for those that still block.
+    /// Lets executors leave, and ends the threads without waiting for those that still block.
     pub fn shut_down(self) {
+        if let Some(cluster) = self.cluster {
+            self.desk.block_on(cluster.shut_down());
+        }
         self.workers.into_inner().shutdown_background();
     }
 

@@ -7,8 +7,8 @@ use arrow::compute::concat;
 use arrow::datatypes::FieldRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::sqlparser::ast::Ident;
 use futures::{TryStreamExt, stream};
 use quarray_lang::diagnostic::Diagnostic;
@@ -107,12 +107,13 @@ impl Session {
 
     /// The rows of a plan that starts to run when the first of them is asked for.
     fn rows_when_asked(&self, plan: Arc<dyn ExecutionPlan>) -> Rows {
-        let state = self.shared.context.state();
+        let state = self.state();
         let config = state.config().clone().with_batch_size(BATCH_ROWS);
         let task = Arc::new(TaskContext::from(&state).with_session_config(config));
         let pool = Arc::clone(task.memory_pool());
         let schema = plan.schema();
-        let batches = stream::once(async move { execute_stream(plan, task) }).try_flatten();
+        let backend = self.backend();
+        let batches = stream::once(async move { backend.execute(plan, task).await }).try_flatten();
         let batches: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema, batches));
         let mut rows = Rows::new(batches, Vec::new(), None);
         rows.memory_pool = Some(pool);

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use datafusion::prelude::SessionContext;
+use parking_lot::RwLock;
 
 use super::{Session, Shared};
+use crate::backend::{Backend, Local};
 use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::functions::{LabelTables, nearest_label};
@@ -21,6 +23,7 @@ pub struct SessionBuilder {
     memory_limit: Option<usize>,
     threads: Option<usize>,
     grid: GridSettings,
+    backend: Option<Arc<dyn Backend>>,
 }
 
 impl SessionBuilder {
@@ -53,6 +56,13 @@ impl SessionBuilder {
         self
     }
 
+    /// Where plans run; in this process by default.
+    #[must_use]
+    pub fn backend(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
     /// The session.
     pub fn build(self) -> Result<Session, Error> {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -65,8 +75,14 @@ impl SessionBuilder {
         let context = SessionContext::new_with_state(session_state(&settings, &progress)?).enable_url_table();
         let label_tables = LabelTables::default();
         context.register_udf(nearest_label(Arc::clone(&label_tables)));
-        let shared =
-            Shared { context, catalog: Catalog::default(), progress, label_tables, statements: AtomicU64::new(0) };
+        let shared = Shared {
+            context,
+            backend: RwLock::new(self.backend.unwrap_or_else(|| Arc::new(Local))),
+            catalog: Catalog::default(),
+            progress,
+            label_tables,
+            statements: AtomicU64::new(0),
+        };
         Ok(Session { shared: Arc::new(shared) })
     }
 }

@@ -1,0 +1,47 @@
+//! A cluster as the backend of sessions.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ballista_core::extension::SessionConfigExt;
+use datafusion::error::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
+use quarray_engine::backend::Backend;
+
+use crate::cluster::Scheduler;
+use crate::cluster::delivery::deliver;
+use crate::cluster::job::Order;
+
+/// Runs plans as jobs of a scheduler in this process.
+#[derive(Debug, Clone)]
+pub struct ClusterBackend {
+    scheduler: Arc<Scheduler>,
+}
+
+impl ClusterBackend {
+    /// The jobs of this scheduler.
+    pub fn new(scheduler: Arc<Scheduler>) -> Self {
+        Self { scheduler }
+    }
+}
+
+#[async_trait]
+impl Backend for ClusterBackend {
+    async fn execute(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        Ok(deliver(Order { scheduler: Arc::clone(&self.scheduler), plan, context }))
+    }
+
+    fn configure(&self, config: SessionConfig) -> SessionConfig {
+        config.upgrade_for_ballista()
+    }
+
+    fn describe(&self) -> String {
+        format!("the cluster at {}", self.scheduler.address())
+    }
+}

@@ -1,0 +1,297 @@
+//! Tasks that end when they are cancelled.
+//!
+//! Ballista aborts the future of a task, but not what that future has spawned: cancelled work would run to its end. Here
+//! a stage's streams are cut as soon as the future is dropped, and with them everything below.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ballista_core::JobId;
+use ballista_core::serde::protobuf::{
+    RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport,
+};
+use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::prelude::SessionConfig;
+use futures::stream::{AbortHandle, Abortable, Stream};
+use parking_lot::Mutex;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+/// How often a task looks whether its predecessor has let go of its files.
+const PREDECESSOR_POLL: Duration = Duration::from_millis(5);
+
+/// A task waits this long for its predecessor: no block takes longer to come up for air.
+const PREDECESSOR_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Ballista's engine, whose tasks end when they are cancelled.
+pub struct CancellingEngine {
+    inner: DefaultExecutionEngine,
+    tasks: Arc<Tasks>,
+}
+
+/// The place of a task: what it writes has its name of this.
+type Slot = (JobId, usize, usize);
+
+/// The latest task of every place.
+#[derive(Default)]
+struct Tasks {
+    latest: Mutex<HashMap<Slot, Weak<Cancellation>>>,
+}
+
+impl CancellingEngine {
+    /// Around Ballista's engine.
+    pub fn new(inner: DefaultExecutionEngine) -> Self {
+        Self { inner, tasks: Arc::default() }
+    }
+
+    /// Cancels all tasks.
+    pub fn cancel_all(&self) {
+        let tasks: Vec<_> = self.tasks.latest.lock().values().filter_map(Weak::upgrade).collect();
+        tasks.iter().for_each(|task| task.cancel());
+    }
+}
+
+impl ExecutionEngine for CancellingEngine {
+    fn create_query_stage_exec(
+        &self,
+        job_id: JobId,
+        stage_id: usize,
+        task_id: usize,
+        global_output_partition_ids: Vec<usize>,
+        plan: Arc<dyn ExecutionPlan>,
+        work_dir: &str,
+        config: &SessionConfig,
+    ) -> Result<Arc<dyn QueryStageExecutor>> {
+        let cancellation = Arc::new(Cancellation::default());
+        let inputs = plan.children().into_iter().cloned();
+        let inputs = inputs.map(|input| Arc::new(CancellableExec::new(input, &cancellation)) as _).collect();
+        let plan = plan.replace_children(inputs, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))?;
+        let slot = (job_id.clone(), stage_id, task_id);
+        let ids = global_output_partition_ids;
+        let inner = self.inner.create_query_stage_exec(job_id, stage_id, task_id, ids, plan, work_dir, config)?;
+        Ok(Arc::new(CancellableStage { inner, cancellation, slot, tasks: Arc::clone(&self.tasks) }))
+    }
+}
+
+/// A stage whose streams are cut when its future is dropped.
+#[derive(Debug)]
+struct CancellableStage {
+    inner: Arc<dyn QueryStageExecutor>,
+    cancellation: Arc<Cancellation>,
+    slot: Slot,
+    tasks: Arc<Tasks>,
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Tasks").field("latest", &self.latest.lock().len()).finish()
+    }
+}
+
+impl fmt::Display for CancellableStage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.inner)
+    }
+}
+
+#[async_trait]
+impl QueryStageExecutor for CancellableStage {
+    async fn execute_query_stage(
+        &self,
+        task_id: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<Vec<ShuffleWritePartition>> {
+        let guard = CancelOnDrop(Arc::clone(&self.cancellation));
+        self.tasks.take_place(&self.slot, &self.cancellation).await;
+        let written = self.inner.execute_query_stage(task_id, context).await;
+        drop(guard);
+        written
+    }
+
+    fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
+        self.inner.collect_plan_metrics()
+    }
+
+    fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {
+        self.inner.collect_runtime_stats_reports()
+    }
+
+    fn collect_window_state_reports(&self) -> Result<Vec<WindowStateReport>> {
+        self.inner.collect_window_state_reports()
+    }
+
+    fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
+        self.inner.collect_column_stats()
+    }
+}
+
+impl Tasks {
+    /// Makes this the task of its place. A cancelled one before it may still write the files that this one is to write.
+    async fn take_place(&self, slot: &Slot, task: &Arc<Cancellation>) {
+        let before = {
+            let mut latest = self.latest.lock();
+            latest.retain(|_, task| task.strong_count() > 0);
+            latest.insert(slot.clone(), Arc::downgrade(task))
+        };
+        let Some(before) = before.and_then(|before| before.upgrade()) else {
+            return;
+        };
+        before.cancel();
+        let end = tokio::time::Instant::now() + PREDECESSOR_WAIT_MAX;
+        while before.streams.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < end {
+            tokio::time::sleep(PREDECESSOR_POLL).await;
+        }
+    }
+}
+
+/// Whether a task is cancelled, and the streams that are to be cut then.
+#[derive(Debug, Default)]
+struct Cancellation {
+    is_cancelled: AtomicBool,
+    handles: Mutex<Vec<AbortHandle>>,
+    /// Streams that are not dropped yet.
+    streams: AtomicUsize,
+}
+
+impl Cancellation {
+    fn cancel(&self) {
+        let mut handles = self.handles.lock();
+        self.is_cancelled.store(true, Ordering::Release);
+        handles.drain(..).for_each(|handle| handle.abort());
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Acquire)
+    }
+
+    fn cuttable(self: &Arc<Self>, stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
+        let schema = stream.schema();
+        let (handle, registration) = AbortHandle::new_pair();
+        let mut handles = self.handles.lock();
+        match self.is_cancelled() {
+            true => handle.abort(),
+            false => handles.push(handle),
+        }
+        self.streams.fetch_add(1, Ordering::AcqRel);
+        let stream = Some(Abortable::new(stream, registration));
+        Box::pin(CuttableStream { schema, stream, cancellation: Arc::clone(self) })
+    }
+}
+
+struct CancelOnDrop(Arc<Cancellation>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Hands its input on, until the task is cancelled.
+#[derive(Debug)]
+struct CancellableExec {
+    input: Arc<dyn ExecutionPlan>,
+    cancellation: Arc<Cancellation>,
+}
+
+impl CancellableExec {
+    fn new(input: Arc<dyn ExecutionPlan>, cancellation: &Arc<Cancellation>) -> Self {
+        Self { input, cancellation: Arc::clone(cancellation) }
+    }
+}
+
+impl DisplayAs for CancellableExec {
+    fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CancellableExec")
+    }
+}
+
+impl ExecutionPlan for CancellableExec {
+    fn name(&self) -> &str {
+        "CancellableExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[_; 1]>::try_from(children) {
+            Ok([input]) => Ok(Arc::new(Self::new(input, &self.cancellation))),
+            Err(found) => Err(DataFusionError::Internal(format!("expected one input, found {}", found.len()))),
+        }
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        Ok(self.cancellation.cuttable(self.input.execute(partition, context)?))
+    }
+}
+
+/// A stream that ends with an error once its task is cancelled, and is dropped then with all that feeds it.
+struct CuttableStream {
+    schema: SchemaRef,
+    stream: Option<Abortable<SendableRecordBatchStream>>,
+    cancellation: Arc<Cancellation>,
+}
+
+impl Stream for CuttableStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(stream) = self.stream.as_mut() else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(stream).poll_next(context);
+        if self.cancellation.is_cancelled() {
+            self.stream = None;
+            // An error of the system is one that Ballista tries again: a cancelled task says nothing about its job.
+            let error = std::io::Error::new(std::io::ErrorKind::Interrupted, "the task was cancelled");
+            return Poll::Ready(Some(Err(DataFusionError::IoError(error))));
+        }
+        polled
+    }
+}
+
+impl RecordBatchStream for CuttableStream {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+impl Drop for CuttableStream {
+    fn drop(&mut self) {
+        self.cancellation.streams.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,299 @@
+//! Which executors there are, and who works on what next: Ballista's state of a cluster with its faults guarded.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use ballista_core::JobId;
+use ballista_core::error::{BallistaError, Result};
+use ballista_core::serde::protobuf::{ExecutorHeartbeat, executor_status};
+use ballista_core::serde::scheduler::{ExecutorData, ExecutorMetadata};
+use ballista_scheduler::cluster::memory::InMemoryClusterState;
+use ballista_scheduler::cluster::{BoundTask, ClusterState, ClusterStateEventStream, ExecutorSlot};
+use ballista_scheduler::config::TaskDistributionPolicy;
+use ballista_scheduler::state::task_manager::JobInfoCache;
+use parking_lot::RwLock;
+
+/// The running jobs, as the scheduler hands them out.
+pub type RunningJobs = HashMap<JobId, JobInfoCache>;
+
+/// Ballista's state in memory, but
+/// - free cores are counted from the tasks that run, at every binding. Ballista keeps a number, and forgets to give cores
+///   back when it rolls a running stage back: after losses, executors would stand idle for ever.
+/// - fenced executors get no tasks, and those that have left cannot register again.
+/// - jobs get equal shares of the cores, the oldest first. Ballista serves them in the order of a hash map.
+#[derive(Default)]
+pub struct GuardedClusterState {
+    inner: InMemoryClusterState,
+    fences: RwLock<Fences>,
+    departures: AtomicU64,
+}
+
+#[derive(Default)]
+struct Fences {
+    /// Executors that get no new tasks.
+    fenced: HashSet<String>,
+    /// Executors that have left, or are about to: they get no tasks, and are not let in again.
+    dismissed: HashSet<String>,
+}
+
+/// Cores of one executor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutorCores {
+    /// The executor's name.
+    pub id: String,
+    /// All of its cores.
+    pub total: u32,
+    /// Those that no task runs on.
+    pub free: u32,
+}
+
+impl GuardedClusterState {
+    /// Gives this executor no new tasks; those that run go on.
+    pub fn fence(&self, id: &str) {
+        self.fences.write().fenced.insert(id.to_string());
+    }
+
+    /// Gives this executor tasks again.
+    pub fn unfence(&self, id: &str) {
+        self.fences.write().fenced.remove(id);
+    }
+
+    /// The executors behind a fence.
+    pub fn fenced(&self) -> HashSet<String> {
+        self.fences.read().fenced.clone()
+    }
+
+    /// This executor has left or is leaving: it gets no tasks, and cannot register again.
+    pub fn dismiss(&self, id: &str) {
+        self.fences.write().dismissed.insert(id.to_string());
+    }
+
+    /// How many executors have left so far.
+    pub fn departures(&self) -> u64 {
+        self.departures.load(Ordering::Acquire)
+    }
+
+    /// Names of the executors that are registered.
+    pub async fn executors(&self) -> HashSet<String> {
+        self.inner.registered_executor_metadata().await.into_iter().map(|executor| executor.id).collect()
+    }
+
+    /// The cores of every executor, free ones counted from the tasks that run.
+    pub async fn cores(&self, jobs: &RunningJobs) -> Vec<ExecutorCores> {
+        let held = cores_held(jobs).await;
+        let executors = self.inner.registered_executor_metadata().await;
+        let mut cores: Vec<ExecutorCores> = executors
+            .into_iter()
+            .map(|executor| {
+                let total = executor.specification.vcores;
+                let held: u32 = held.iter().filter_map(|(_, by)| by.get(&executor.id)).sum();
+                ExecutorCores { id: executor.id, total, free: total.saturating_sub(held) }
+            })
+            .collect();
+        cores.sort_by(|a, b| a.id.cmp(&b.id));
+        cores
+    }
+
+    /// Executors that may get tasks, with their cores and free cores.
+    async fn budgets(&self, jobs: &RunningJobs, alive: Option<HashSet<String>>) -> Budgets {
+        let mut cores: HashMap<String, ExecutorCores> =
+            self.cores(jobs).await.into_iter().map(|cores| (cores.id.clone(), cores)).collect();
+        let executors = self.inner.registered_executor_metadata().await;
+        let fences = self.fences.read();
+        let may = |id: &String| {
+            let is_alive = alive.as_ref().is_none_or(|alive| alive.contains(id));
+            is_alive && !fences.fenced.contains(id) && !fences.dismissed.contains(id)
+        };
+        let mut budgets = Budgets::default();
+        for executor in executors.into_iter().filter(|executor| may(&executor.id)) {
+            if let Some(cores) = cores.remove(&executor.id) {
+                budgets.total += cores.total;
+                budgets.free.insert(executor.id.clone(), (executor, cores.free));
+            }
+        }
+        budgets
+    }
+}
+
+#[async_trait]
+impl ClusterState for GuardedClusterState {
+    async fn init(&self) -> Result<()> {
+        self.inner.init().await
+    }
+
+    async fn bind_schedulable_tasks(
+        &self,
+        distribution: TaskDistributionPolicy,
+        active_jobs: Arc<RunningJobs>,
+        executors: Option<HashSet<String>>,
+    ) -> Result<Vec<BoundTask>> {
+        let mut budgets = self.budgets(&active_jobs, executors).await;
+        let waiting = waiting_jobs(&active_jobs).await;
+        let Some(share) = budgets.share(waiting.len()) else {
+            return Ok(Vec::new());
+        };
+        let mut bound = Vec::new();
+        // Those that hold least come first, the oldest of them before the others; what they leave goes by age alone.
+        let mut by_need: Vec<&WaitingJob> = waiting.iter().collect();
+        by_need.sort_by_key(|job| job.held);
+        for job in by_need {
+            let allowance = share.saturating_sub(job.held);
+            bound.extend(budgets.bind(&distribution, &active_jobs, &job.id, allowance).await?);
+        }
+        for job in &waiting {
+            bound.extend(budgets.bind(&distribution, &active_jobs, &job.id, u32::MAX).await?);
+        }
+        Ok(bound)
+    }
+
+    async fn unbind_tasks(&self, executor_slots: Vec<ExecutorSlot>) -> Result<()> {
+        self.inner.unbind_tasks(executor_slots).await
+    }
+
+    async fn register_executor(&self, metadata: ExecutorMetadata, spec: ExecutorData) -> Result<()> {
+        if self.fences.read().dismissed.contains(&metadata.id) {
+            return Err(BallistaError::Configuration(format!("executor {} has left", metadata.id)));
+        }
+        self.inner.register_executor(metadata, spec).await
+    }
+
+    async fn save_executor_metadata(&self, metadata: ExecutorMetadata) -> Result<()> {
+        self.inner.save_executor_metadata(metadata).await
+    }
+
+    async fn get_executor_metadata(&self, executor_id: &str) -> Result<ExecutorMetadata> {
+        self.inner.get_executor_metadata(executor_id).await
+    }
+
+    async fn registered_executor_metadata(&self) -> Vec<ExecutorMetadata> {
+        self.inner.registered_executor_metadata().await
+    }
+
+    async fn save_executor_heartbeat(&self, heartbeat: ExecutorHeartbeat) -> Result<()> {
+        let status = heartbeat.status.as_ref().and_then(|status| status.status.as_ref());
+        if matches!(status, Some(executor_status::Status::Terminating(_))) {
+            // It will say so once more after it was removed, and must not be taken for a new one then.
+            self.dismiss(&heartbeat.executor_id);
+        }
+        self.inner.save_executor_heartbeat(heartbeat).await
+    }
+
+    async fn remove_executor(&self, executor_id: &str) -> Result<()> {
+        self.departures.fetch_add(1, Ordering::AcqRel);
+        self.inner.remove_executor(executor_id).await
+    }
+
+    fn executor_heartbeats(&self) -> HashMap<String, ExecutorHeartbeat> {
+        self.inner.executor_heartbeats()
+    }
+
+    fn get_executor_heartbeat(&self, executor_id: &str) -> Option<ExecutorHeartbeat> {
+        self.inner.get_executor_heartbeat(executor_id)
+    }
+
+    async fn cluster_state_events(&self) -> Result<ClusterStateEventStream> {
+        self.inner.cluster_state_events().await
+    }
+}
+
+/// A job with partitions that no task has taken yet.
+struct WaitingJob {
+    id: JobId,
+    /// Cores that its tasks run on.
+    held: u32,
+}
+
+/// Jobs with work that waits, in the order of submission: that is the order of their names (`scheduler.rs`).
+async fn waiting_jobs(jobs: &RunningJobs) -> Vec<WaitingJob> {
+    let held: HashMap<JobId, u32> =
+        cores_held(jobs).await.into_iter().map(|(id, by)| (id, by.values().sum())).collect();
+    let mut waiting = Vec::new();
+    for (id, job) in jobs {
+        if job.execution_graph.read().await.available_tasks() > 0 {
+            waiting.push(WaitingJob { id: id.clone(), held: held.get(id).copied().unwrap_or_default() });
+        }
+    }
+    waiting.sort_by(|a, b| a.id.cmp(&b.id));
+    waiting
+}
+
+/// Cores that the running tasks of every job hold, by executor.
+async fn cores_held(jobs: &RunningJobs) -> Vec<(JobId, HashMap<String, u32>)> {
+    let mut held = Vec::with_capacity(jobs.len());
+    for (id, job) in jobs {
+        let graph = job.execution_graph.read().await;
+        let mut by_executor: HashMap<String, u32> = HashMap::new();
+        for task in graph.running_tasks() {
+            let cores = graph.task_vcores(task.stage_id, task.task_id).unwrap_or(1);
+            *by_executor.entry(task.executor_id).or_default() += cores;
+        }
+        held.push((id.clone(), by_executor));
+    }
+    held
+}
+
+/// Executors and their free cores, while tasks are bound.
+#[derive(Default)]
+struct Budgets {
+    total: u32,
+    free: BTreeMap<String, (ExecutorMetadata, u32)>,
+}
+
+impl Budgets {
+    /// The cores that each of so many jobs can claim, if there are jobs and free cores.
+    fn share(&self, jobs: usize) -> Option<u32> {
+        let jobs = u32::try_from(jobs).unwrap_or(u32::MAX);
+        let has_free = self.free.values().any(|(_, free)| *free > 0);
+        (jobs > 0 && has_free).then(|| self.total.div_ceil(jobs).max(1))
+    }
+
+    /// Binds tasks of one job to at most so many cores.
+    async fn bind(
+        &mut self,
+        distribution: &TaskDistributionPolicy,
+        jobs: &RunningJobs,
+        id: &JobId,
+        allowance: u32,
+    ) -> Result<Vec<BoundTask>> {
+        let offered = self.offer(allowance);
+        let Some(job) = jobs.get(id).filter(|_| !offered.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        // What binds tasks in Ballista cannot be called but through a state that has just these executors.
+        let scratch = InMemoryClusterState::default();
+        for (executor_id, cores) in offered {
+            if let Some((metadata, _)) = self.free.get(&executor_id) {
+                let data = ExecutorData { executor_id, total_vcores: cores, available_vcores: cores };
+                scratch.register_executor(metadata.clone(), data).await?;
+            }
+        }
+        let only = Arc::new(HashMap::from([(id.clone(), job.clone())]));
+        let bound = scratch.bind_schedulable_tasks(distribution.clone(), only, None).await?;
+        for (executor, task) in &bound {
+            if let Some((_, free)) = self.free.get_mut(executor) {
+                *free = free.saturating_sub(task.vcores_consumed);
+            }
+        }
+        Ok(bound)
+    }
+
+    /// So many of the free cores, spread over the executors with most of them.
+    fn offer(&self, allowance: u32) -> BTreeMap<String, u32> {
+        let free = self.free.iter().filter(|(_, (_, free))| *free > 0);
+        let mut left: BTreeMap<&String, u32> = free.map(|(id, (_, free))| (id, *free)).collect();
+        if u64::from(allowance) >= left.values().map(|free| u64::from(*free)).sum() {
+            return left.into_iter().map(|(id, free)| (id.clone(), free)).collect();
+        }
+        let mut offered = BTreeMap::new();
+        for _ in 0..allowance {
+            let most = left.iter_mut().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(a.0)));
+            if let Some((id, free)) = most.filter(|(_, free)| **free > 0) {
+                *free -= 1;
+                *offered.entry((*id).clone()).or_default() += 1;
+            }
+        }
+        offered
+    }
+}

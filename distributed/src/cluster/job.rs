@@ -1,0 +1,214 @@
+//! One physical plan as a job: submitted in this process, waited for, believed only if nothing was counted twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballista_core::JobId;
+use ballista_core::serde::protobuf::job_status::Status;
+use ballista_core::serde::protobuf::{JobStatus, PartitionLocation, SuccessfulJob};
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion_proto::physical_plan::AsExecutionPlan;
+use datafusion_proto::protobuf::PhysicalPlanNode;
+use tokio::sync::mpsc;
+
+use super::MESSAGE_BYTES_MAX;
+use super::error::ClusterError;
+use super::outputs::{holders, is_tainted, last_locations};
+use super::scheduler::Scheduler;
+
+/// A job runs at most so often.
+const TRIES_MAX: usize = 5;
+
+/// News of a job that may wait to be read; the scheduler throws away what is more.
+const NEWS: usize = 1024;
+
+/// A finished job's graph comes a moment after the news that it has finished; it is waited for so long.
+const GRAPH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A message has this much room for what is not the plan.
+const MESSAGE_ROOM: usize = 4 << 20;
+
+/// What a cancelled job leaves is removed at once, and again after each of these: its tasks may take a moment to end.
+const LEFTOVERS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+
+/// Planning stages is a matter of milliseconds.
+const PLANNING_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a job that is still being planned is looked at before it is cancelled.
+const PLANNING_POLL: Duration = Duration::from_millis(5);
+
+/// A plan on its way to executors.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The scheduler that it is given to.
+    pub scheduler: Arc<Scheduler>,
+    /// The plan.
+    pub plan: Arc<dyn ExecutionPlan>,
+    /// The session's settings, memory and name.
+    pub context: Arc<TaskContext>,
+}
+
+/// How often an order was tried, and what ended the last try.
+#[derive(Debug, Default)]
+pub struct Tries {
+    count: usize,
+    last: String,
+}
+
+impl Tries {
+    /// One more try is needed, for this reason.
+    pub fn again(&mut self, reason: String) {
+        self.last = reason;
+    }
+
+    fn begin(&mut self) -> Result<(), ClusterError> {
+        if self.count == TRIES_MAX {
+            return Err(ClusterError::Unreliable { tries: TRIES_MAX, last: self.last.clone() });
+        }
+        self.count += 1;
+        Ok(())
+    }
+}
+
+/// A job whose result waits to be fetched. What it holds on executors is removed when this is dropped.
+#[derive(Debug)]
+pub struct FinishedJob {
+    /// Where the result's partitions lie; those without rows may be missing.
+    pub locations: BTreeMap<u32, PartitionLocation>,
+    _job: Job,
+}
+
+/// Why a try ended.
+enum Ending {
+    /// By a loss that the next try may not meet.
+    Lost(String),
+    /// For good.
+    Failed(ClusterError),
+}
+
+impl From<ClusterError> for Ending {
+    fn from(error: ClusterError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Order {
+    /// Runs the plan until there is a result that can be believed.
+    pub async fn compute(&self, tries: &mut Tries) -> Result<FinishedJob, ClusterError> {
+        self.check_size()?;
+        loop {
+            tries.begin()?;
+            match self.attempt().await {
+                Ok(finished) => return Ok(finished),
+                Err(Ending::Lost(reason)) => tries.again(reason),
+                Err(Ending::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    async fn attempt(&self) -> Result<FinishedJob, Ending> {
+        let departures = self.scheduler.state().departures();
+        let (sender, news) = mpsc::channel(NEWS);
+        let mut job = self.submit(sender).await?;
+        let ended = wait(news).await?;
+        job.is_over = true;
+        match ended {
+            Ok(success) => self.finish(job, success).await,
+            Err(message) => {
+                let has_lost = self.scheduler.state().departures() != departures;
+                let is_alone = self.scheduler.state().executors().await.is_empty();
+                match (has_lost, is_alone) {
+                    (true, true) => Err(Ending::Failed(ClusterError::NoExecutors)),
+                    (true, false) => Err(Ending::Lost(message)),
+                    (false, _) => Err(Ending::Failed(failure(message))),
+                }
+            }
+        }
+    }
+
+    async fn submit(&self, news: mpsc::Sender<JobStatus>) -> Result<Job, ClusterError> {
+        let config = self.context.session_config().clone();
+        let session = self.scheduler.session(config, &self.context.session_id());
+        let plan = Arc::clone(&self.plan);
+        let server = &self.scheduler.server;
+        let id = server.submit_physical_plan("query", session, plan, Some(news)).await?;
+        Ok(Job { scheduler: Arc::clone(&self.scheduler), id, is_over: false })
+    }
+
+    async fn finish(&self, job: Job, success: SuccessfulJob) -> Result<FinishedJob, Ending> {
+        let graph = self.scheduler.finished_graph(&job.id, GRAPH_PATIENCE).await;
+        // A job that cannot be looked at cannot be believed.
+        if graph.is_none_or(|graph| is_tainted(graph.as_ref())) {
+            return Err(Ending::Lost("a part of the query ran again and may have counted twice".to_string()));
+        }
+        let locations = last_locations(success.partition_location);
+        self.scheduler.hold_result(&job.id, holders(locations.values()));
+        Ok(FinishedJob { locations, _job: job })
+    }
+
+    /// Refuses a plan that no message could carry. The scheduler would take the failure for one of its executors'.
+    fn check_size(&self) -> Result<(), ClusterError> {
+        let plan = PhysicalPlanNode::try_from_physical_plan(Arc::clone(&self.plan), self.scheduler.codec.as_ref())?;
+        let mut encoded = Vec::new();
+        plan.try_encode(&mut encoded)?;
+        let limit = MESSAGE_BYTES_MAX as usize - MESSAGE_ROOM;
+        match encoded.len() {
+            found if found > limit => Err(ClusterError::PlanTooLarge { found, limit }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Waits for the end of a job: its result, or what is told of its failure.
+async fn wait(mut news: mpsc::Receiver<JobStatus>) -> Result<Result<SuccessfulJob, String>, ClusterError> {
+    while let Some(status) = news.recv().await {
+        match status.status {
+            Some(Status::Successful(success)) => return Ok(Ok(success)),
+            Some(Status::Failed(failed)) => return Ok(Err(failed.error)),
+            Some(Status::Queued(_) | Status::Running(_)) | None => {}
+        }
+    }
+    Err(ClusterError::Closed)
+}
+
+fn failure(message: String) -> ClusterError {
+    match message.contains("Resources exhausted") || message.contains("ResourcesExhausted") {
+        true => ClusterError::Resources(message),
+        false => ClusterError::Failed(message),
+    }
+}
+
+/// A job that was submitted. Dropping it cancels it, if it runs, and removes what it has left.
+#[derive(Debug)]
+struct Job {
+    scheduler: Arc<Scheduler>,
+    id: JobId,
+    is_over: bool,
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if self.is_over {
+            return self.scheduler.forget(&self.id);
+        }
+        let (scheduler, id) = (Arc::clone(&self.scheduler), self.id.clone());
+        self.scheduler.threads.spawn(async move {
+            // A job cannot be cancelled before it is planned.
+            let is_planned = async {
+                while scheduler.is_unplanned(&id).await {
+                    tokio::time::sleep(PLANNING_POLL).await;
+                }
+            };
+            // Whether it was planned in this time or not, cancelling is all that can be done.
+            let _ = tokio::time::timeout(PLANNING_PATIENCE, is_planned).await;
+            // It fails only when the scheduler has ended, and its jobs with it.
+            let _ = scheduler.server.cancel_job(id.clone()).await;
+            for pause in LEFTOVERS {
+                tokio::time::sleep(pause).await;
+                scheduler.forget(&id);
+            }
+        });
+    }
+}

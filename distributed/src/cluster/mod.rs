@@ -1,0 +1,50 @@
+//! The processes of a cluster: one scheduler, in this process, and executors, each a process of its own.
+//!
+//! [`Scheduler`] is Ballista's as a library behind [`GuardedClusterState`]; [`executor`] is the life of one executor;
+//! an [`ExecutorProvider`] starts and stops them, [`LocalProcesses`] on this machine. [`job`] runs one physical plan and
+//! [`delivery`] brings its rows here. [`LocalCluster`] is all of it for one session.
+//!
+//! Ballista loses track of cores and counts outputs twice when executors are lost. Three guards stand against that, and
+//! whoever changes this module keeps them: free cores are counted anew at every binding (`guarded_state.rs`), of several
+//! outputs of a partition only the last is read, and answers of jobs that may have counted twice are thrown away
+//! (`outputs.rs`).
+
+pub mod cancellation;
+pub mod delivery;
+pub mod error;
+pub mod executor;
+#[cfg(test)]
+mod guard_tests;
+pub mod guarded_state;
+pub mod job;
+pub mod local;
+pub mod outputs;
+pub mod ports;
+pub mod processes;
+pub mod provider;
+pub mod scheduler;
+pub mod spool;
+
+use std::sync::Arc;
+
+use ballista_core::serde::BallistaPhysicalExtensionCodec;
+use datafusion_proto::physical_plan::PhysicalExtensionCodec;
+
+pub use error::ClusterError;
+pub use executor::{ExecutorSettings, run_executor};
+pub use guarded_state::{ExecutorCores, GuardedClusterState};
+pub use local::{LocalCluster, LocalClusterSettings};
+pub use processes::{LocalProcesses, Program};
+pub use provider::{ExecutorProvider, ExecutorShape, ProvidedExecutor, Stop};
+pub use scheduler::{Scheduler, SchedulerSettings};
+
+/// Bytes that a message between processes of the cluster may have.
+pub const MESSAGE_BYTES_MAX: u32 = 64 << 20;
+
+/// The codec of plans on their way between processes.
+pub type PlanCodec = Arc<dyn PhysicalExtensionCodec>;
+
+/// The codec of Ballista's and DataFusion's own operators.
+pub fn ballista_codec() -> PlanCodec {
+    Arc::new(BallistaPhysicalExtensionCodec::default())
+}

@@ -1,0 +1,70 @@
+//! Real executors, each a process of its own: this very program, started as one.
+//!
+//! It has no harness of Rust's own, since its first argument may ask for an executor. Otherwise arguments are parts of the
+//! names of tests to run; tests run one after the other.
+
+mod answers;
+mod leaving;
+mod losses;
+mod plans;
+mod setting;
+mod slow;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+pub type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+type Test = (&'static str, fn() -> TestResult);
+
+const TESTS: &[Test] = &[
+    ("answers_are_those_of_this_process", answers::answers_are_those_of_this_process),
+    ("every_batch_is_read_once", answers::every_batch_is_read_once),
+    ("a_failure_is_told", answers::a_failure_is_told),
+    ("a_young_job_gets_its_share", answers::a_young_job_gets_its_share),
+    ("a_cold_cluster_waits_for_its_first_executor", answers::a_cold_cluster_waits_for_its_first_executor),
+    ("lost_while_scanning", losses::lost_while_scanning),
+    ("lost_after_the_shuffle_was_written", losses::lost_after_the_shuffle_was_written),
+    ("lost_while_the_result_is_fetched", losses::lost_while_the_result_is_fetched),
+    ("all_lost", losses::all_lost),
+    ("cancelled", leaving::cancelled),
+    ("told_to_stop", leaving::told_to_stop),
+    ("told_to_stop_twice", leaving::told_to_stop_twice),
+    ("their_parent_is_killed", leaving::their_parent_is_killed),
+    ("dead_at_birth", leaving::dead_at_birth),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let special = match arguments.first().map(String::as_str) {
+        Some("executor") => Some(setting::be_executor(&arguments)),
+        Some("parent") => Some(leaving::be_parent()),
+        _ => None,
+    };
+    if let Some(ended) = special {
+        return report(ended.map_err(|error| error.to_string()));
+    }
+    let is_list = arguments.iter().any(|argument| argument == "--list");
+    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let mut failed = Vec::new();
+    for (name, test) in TESTS {
+        if is_list || !(filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))) {
+            continue;
+        }
+        let start = Instant::now();
+        let ended = test();
+        println!("test {name} ... {} ({:.1} s)", if ended.is_ok() { "ok" } else { "FAILED" }, start.elapsed().as_secs_f64());
+        failed.extend(ended.err().map(|error| format!("{name}: {error}")));
+    }
+    report(if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) })
+}
+
+fn report(ended: Result<(), String>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

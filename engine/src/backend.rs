@@ -1,0 +1,48 @@
+//! Where plans run: in this process, or somewhere else.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::error::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::SessionConfig;
+
+/// Runs physical plans. A session has one at a time; whichever it is, a plan gives the same rows.
+#[async_trait]
+pub trait Backend: Debug + Send + Sync {
+    /// Starts a plan; its rows, all partitions as one stream. Dropping the stream ends the work.
+    async fn execute(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream>;
+
+    /// The settings that plans for this backend are made with.
+    fn configure(&self, config: SessionConfig) -> SessionConfig {
+        config
+    }
+
+    /// Where plans run, in a few words: `local`, `2 executors of 1 core`.
+    fn describe(&self) -> String;
+}
+
+/// This process.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Local;
+
+#[async_trait]
+impl Backend for Local {
+    async fn execute(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        execute_stream(plan, context)
+    }
+
+    fn describe(&self) -> String {
+        "local".to_string()
+    }
+}

@@ -1,0 +1,119 @@
+//! Executors: this program as one of them, and a cluster of them for a session.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+use quarray_distributed::cluster::{
+    ExecutorSettings, ExecutorShape, LocalClusterSettings, Program, ballista_codec, run_executor,
+};
+
+use crate::args::{Args, parse_bytes, parse_threads};
+use crate::failure::Failure;
+
+/// Bytes that the tasks of an executor may hold when nothing else is said.
+const EXECUTOR_MEMORY: u64 = 2 << 30;
+
+/// Runs tasks of queries for a scheduler, until it is stopped (SIGTERM; a second one stops it at once).
+#[derive(Debug, Clone, Parser)]
+#[command(name = "quarray executor", version)]
+pub struct ExecutorArgs {
+    /// The scheduler.
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_host)]
+    scheduler: (String, u16),
+    /// Cores for tasks; those of the machine by default.
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    cores: Option<usize>,
+    /// Memory that tasks may hold at once: 400MB, 2GiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    memory: Option<usize>,
+    /// Where a directory for shuffled data is made, which is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    work_dir: Option<PathBuf>,
+    /// Its name.
+    #[arg(long, hide = true)]
+    id: Option<String>,
+    /// Ends with its standard input; the work directory was made for it.
+    #[arg(long, hide = true, requires = "work_dir")]
+    child: bool,
+}
+
+/// How many executors a session has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExecutorCounts {
+    /// At least, and at first.
+    pub min: usize,
+    /// At most.
+    pub max: usize,
+}
+
+/// Runs an executor with these arguments, the program's name first and `executor` second.
+pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
+    let name = arguments.into_iter().skip(1);
+    let args = ExecutorArgs::try_parse_from(name).map_err(Failure::CommandLine)?;
+    let mut settings = ExecutorSettings::new(args.scheduler, ballista_codec());
+    settings.id = args.id;
+    settings.cores = args.cores.unwrap_or_else(machine_cores);
+    settings.memory = args.memory.map_or(EXECUTOR_MEMORY, |bytes| bytes as u64);
+    settings.work_dir = args.work_dir;
+    settings.is_child = args.child;
+    Ok(run_executor(settings)?)
+}
+
+/// The cluster that a command line asks for: the machine's cores and the memory shared out among executors.
+pub fn settings(args: &Args, counts: ExecutorCounts) -> Result<LocalClusterSettings, Failure> {
+    let share = counts.max.max(1);
+    let cores = args.threads.unwrap_or_else(machine_cores);
+    let memory = args.memory_limit.map_or(EXECUTOR_MEMORY, |bytes| (bytes / share) as u64);
+    let shape = ExecutorShape { cores: (cores / share).max(1), memory };
+    let (program, codec) = (Program::current()?, ballista_codec());
+    Ok(LocalClusterSettings { executors: counts.min, shape, program, codec, directory: None })
+}
+
+/// `4` or `2..10`.
+pub fn parse_executors(text: &str) -> Result<ExecutorCounts, String> {
+    let number = |text: &str| text.trim().parse::<usize>().ok().filter(|number| (1..=1024).contains(number));
+    let counts = match text.split_once("..") {
+        Some((min, max)) => number(min).zip(number(max)),
+        None => number(text).map(|both| (both, both)),
+    };
+    match counts {
+        Some((min, max)) if min <= max => Ok(ExecutorCounts { min, max }),
+        _ => Err(format!("`{text}` is no number of executors; write 4 or 2..10")),
+    }
+}
+
+fn parse_host(text: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("`{text}` is no HOST:PORT");
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = port.parse().map_err(|_| wrong())?;
+    if host.is_empty() { Err(wrong()) } else { Ok((host.to_string(), port)) }
+}
+
+fn machine_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executors_are_a_number_or_a_range() {
+        assert_eq!(parse_executors("4"), Ok(ExecutorCounts { min: 4, max: 4 }));
+        assert_eq!(parse_executors("2..10"), Ok(ExecutorCounts { min: 2, max: 10 }));
+        for wrong in ["", "0", "3..2", "..4", "many", "-1", "2..99999"] {
+            assert!(parse_executors(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_host_has_a_port() {
+        assert_eq!(parse_host("127.0.0.1:50050"), Ok(("127.0.0.1".to_string(), 50050)));
+        assert_eq!(parse_host("scheduler:1"), Ok(("scheduler".to_string(), 1)));
+        for wrong in ["", "scheduler", ":1", "scheduler:", "scheduler:70000"] {
+            assert!(parse_host(wrong).is_err(), "{wrong}");
+        }
+    }
+}
