@@ -71,17 +71,14 @@ impl Bounds {
             (by_cores(inputs.cluster), Limit::ClusterCores),
             (by_cores(inputs.user), Limit::UserCores),
         ];
-        let lowers = [
-            (adapt_min, Limit::AdaptMin),
-            (inputs.cluster.min, Limit::ClusterMin),
-            (inputs.user.min, Limit::UserMin),
-        ];
-        let (max, max_from) = uppers.into_iter().fold((u32::MAX, Limit::ClusterMax), |least, bound| {
-            if bound.0 < least.0 { bound } else { least }
-        });
-        let (min, min_from) = lowers.into_iter().fold((0, Limit::ClusterMin), |greatest, bound| {
-            if bound.0 > greatest.0 { bound } else { greatest }
-        });
+        let lowers =
+            [(adapt_min, Limit::AdaptMin), (inputs.cluster.min, Limit::ClusterMin), (inputs.user.min, Limit::UserMin)];
+        let (max, max_from) = uppers
+            .into_iter()
+            .fold((u32::MAX, Limit::ClusterMax), |least, bound| if bound.0 < least.0 { bound } else { least });
+        let (min, min_from) = lowers
+            .into_iter()
+            .fold((0, Limit::ClusterMin), |greatest, bound| if bound.0 > greatest.0 { bound } else { greatest });
         Self { min: min.min(max), max, min_from, max_from }
     }
 

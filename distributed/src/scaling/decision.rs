@@ -77,7 +77,7 @@ pub fn decide(inputs: &Inputs, policy: &Policy, state: &ScalingState) -> (Decisi
         cordon: Vec::new(),
         drain: Vec::new(),
         stop: Vec::new(),
-        reason: unchanged(inputs, &demand, &census),
+        reason: unchanged(inputs, &demand, &census, wanted, desired),
         clamps: clamp.into_iter().chain(clamp_cores_each(inputs)).collect(),
         census,
         demand,
@@ -161,9 +161,11 @@ impl fmt::Display for Decision {
     }
 }
 
-fn unchanged(inputs: &Inputs, demand: &Demand, census: &Census) -> Reason {
+/// The reason of a decision that changes nothing.
+fn unchanged(inputs: &Inputs, demand: &Demand, census: &Census, wanted: u32, desired: u32) -> Reason {
     let present = census.present();
     match inputs.mode {
+        _ if wanted > desired => Reason::AtLimit { present, wanted },
         ScalingMode::Fixed(executors) => Reason::ScaleTo { present, executors },
         _ if demand.usable == 0 => Reason::NoWork { present },
         _ => Reason::Enough { work_seconds: demand.work_seconds, present },
@@ -213,19 +215,19 @@ fn shrink_idle(decision: &mut Decision, inputs: &Inputs, policy: &Policy, state:
     let present = decision.census.present();
     let enough = decision.desired;
     let rounds_left = state.rounds_until_fewer_than(present, policy);
-    let left = state.grown.map_or(Duration::ZERO, |grown| {
-        policy.cool_down.saturating_sub(inputs.now.saturating_sub(grown))
-    });
+    let idle_time = policy.idle_time(inputs.start_up);
+    let left =
+        state.grown.map_or(Duration::ZERO, |grown| policy.cool_down.saturating_sub(inputs.now.saturating_sub(grown)));
     decision.reason = if rounds_left > 0 {
         Reason::Quiet { enough, rounds_left }
     } else if !left.is_zero() {
         Reason::CoolDown { enough, left }
     } else {
         let surplus = present - state.enough();
-        let idle = removal::idle_too_long(&inputs.executors, inputs.now, policy.idle_timeout, surplus);
+        let idle = removal::idle_too_long(&inputs.executors, inputs.now, idle_time, surplus);
         decision.cordon = idle.into_iter().map(|executor| executor.id.clone()).collect();
         match decision.cordon.len() as u32 {
-            0 => Reason::NotIdle { enough, holding: decision.census.holding, idle_timeout: policy.idle_timeout },
+            0 => Reason::NotIdle { enough, holding: decision.census.holding, idle_time },
             removed => Reason::LessWork { enough: state.enough(), removed },
         }
     };

@@ -67,13 +67,9 @@ impl TaskEstimate {
     pub fn observe(&mut self, bytes: u64, took: Duration) {
         let (units, seconds) = (bytes as f64 / UNIT_BYTES, took.as_secs_f64());
         let kept = 0.5f64.powf(seconds.max(TASK_SECONDS_MIN) / HALF_LIFE_SECONDS);
-        for sum in [
-            &mut self.weight,
-            &mut self.units,
-            &mut self.units_squared,
-            &mut self.seconds,
-            &mut self.units_seconds,
-        ] {
+        for sum in
+            [&mut self.weight, &mut self.units, &mut self.units_squared, &mut self.seconds, &mut self.units_seconds]
+        {
             *sum *= kept;
         }
         self.add(1.0, units, seconds);
@@ -164,7 +160,7 @@ mod tests {
             estimate.observe(bytes, Duration::from_secs_f64(0.3 + 20e-9 * bytes as f64));
         }
         near(estimate.rates().seconds_a_byte, 20e-9, 0.05);
-        near(estimate.rates().seconds_a_task, 0.3, 0.5);
+        near(estimate.rates().seconds(1, 100 * MIB), 0.3 + 20e-9 * (100 * MIB) as f64, 0.1);
     }
 
     #[test]

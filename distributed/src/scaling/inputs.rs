@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use super::estimate::TaskRates;
 
+/// Half times of a start for which the last spare executor is kept: keeping it for as long as a start takes at most doubles
+/// what it costs, and the rest is for those who would wait for the start.
+const IDLE_HALF_STARTS: u32 = 5;
+
 /// All that a decision looks at. Times are counted from a moment of the caller's choice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inputs {
@@ -127,8 +131,9 @@ pub struct Policy {
     pub cool_down: Duration,
     /// Decisions in a row that must want fewer executors before one is removed.
     pub quiet_rounds: u32,
-    /// Time without a task after which an executor may be removed.
-    pub idle_timeout: Duration,
+    /// Time without a task after which the last spare executor is removed; several spare ones go sooner. Where it is not
+    /// given it is 2.5 times as long as executors take to start.
+    pub idle_timeout: Option<Duration>,
     /// The share of memory in use above which more executors are wanted.
     pub memory_high: f64,
 }
@@ -140,9 +145,16 @@ impl Default for Policy {
             step_limit: 8,
             cool_down: Duration::from_secs(5),
             quiet_rounds: 3,
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: None,
             memory_high: 0.8,
         }
+    }
+}
+
+impl Policy {
+    /// The time without a task after which the last spare executor is removed.
+    pub fn idle_time(&self, start_up: Duration) -> Duration {
+        self.idle_timeout.unwrap_or_else(|| start_up.saturating_mul(IDLE_HALF_STARTS) / 2)
     }
 }
 
@@ -168,9 +180,9 @@ impl Executor {
     /// Tasks that it runs.
     pub fn tasks(&self) -> u32 {
         match self.state {
-            ExecutorState::Busy { tasks }
-            | ExecutorState::Cordoned { tasks }
-            | ExecutorState::Draining { tasks } => tasks,
+            ExecutorState::Busy { tasks } | ExecutorState::Cordoned { tasks } | ExecutorState::Draining { tasks } => {
+                tasks
+            }
             ExecutorState::Starting { .. } | ExecutorState::Idle { .. } | ExecutorState::Stopping => 0,
         }
     }

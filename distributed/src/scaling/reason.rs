@@ -86,8 +86,8 @@ pub enum Reason {
         enough: u32,
         /// How many of them hold data that will be fetched.
         holding: u32,
-        /// The time after which an idle executor may be removed.
-        idle_timeout: Duration,
+        /// The time after which the last idle one is removed.
+        idle_time: Duration,
     },
     /// Fewer executors do.
     LessWork {
@@ -121,44 +121,58 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::BelowMinimum { present, min } => write!(f, "{present} executors are fewer than the minimum of {min}"),
-            Self::AboveMaximum { present, max } => write!(f, "{present} executors are more than the maximum of {max}"),
-            Self::ScaleTo { present, executors } => write!(f, "SCALE TO {executors}; {present} are there or coming"),
+            Self::BelowMinimum { present, min } => {
+                write!(f, "{} are fewer than the minimum of {min}", executors(present))
+            }
+            Self::AboveMaximum { present, max } => {
+                write!(f, "{} are more than the maximum of {max}", executors(present))
+            }
+            Self::ScaleTo { present, executors } => write!(f, "SCALE TO {executors}; {present} there or coming"),
             Self::MoreWork { work_seconds, target, present, wanted } => write!(
                 f,
-                "work of {work_seconds:.1} s on one core asks for {wanted} executors to end {:.1} s after they came; \
-                 {present} are there or coming",
+                "work of {work_seconds:.1} s on one core asks for {} to end {:.1} s after they came; {present} there or coming",
+                executors(wanted),
                 target.as_secs_f64()
             ),
             Self::MemoryPressure { used, high, wanted } => write!(
                 f,
-                "{:.0} % of the memory is in use, more than {:.0} %: asks for {wanted} executors",
+                "{:.0} % of the memory is in use, more than {:.0} %: asks for {}",
                 used * 100.0,
-                high * 100.0
+                high * 100.0,
+                executors(wanted)
             ),
             Self::AtLimit { present, wanted } => {
-                write!(f, "{wanted} executors are wanted; {present} are there or coming, and no more may be started now")
+                write!(f, "{} wanted; {present} there or coming, and no more may be started now", executors(wanted))
             }
             Self::Enough { work_seconds, present } => write!(
                 f,
-                "work of {work_seconds:.1} s on one core is done in time by the {present} executors there or coming"
+                "work of {work_seconds:.1} s on one core is done in time by {} there or coming",
+                executors(present)
             ),
-            Self::NoWork { present } => write!(f, "no work; {present} executors are kept"),
+            Self::NoWork { present } => write!(f, "no work; {} there or coming", executors(present)),
             Self::Quiet { enough, rounds_left } => {
-                write!(f, "{enough} executors would do; removes after {rounds_left} more quiet rounds")
+                write!(f, "{} would do; removes after {rounds_left} more quiet rounds", executors(enough))
             }
             Self::CoolDown { enough, left } => write!(
                 f,
-                "{enough} executors would do; nothing is removed for {:.1} s after the last change",
+                "{} would do; nothing is removed for {:.1} s, since executors were started",
+                executors(enough),
                 left.as_secs_f64()
             ),
-            Self::NotIdle { enough, holding, idle_timeout } => write!(
+            Self::NotIdle { enough, holding, idle_time } => write!(
                 f,
-                "{enough} executors would do; of the others none was idle for {:.0} s and free of data ({holding} hold \
-                 data to be fetched)",
-                idle_timeout.as_secs_f64()
+                "{} would do; none of the others was idle for long enough (the last waits {:.1} s) \
+                 and free of data ({holding} hold data to be fetched)",
+                executors(enough),
+                idle_time.as_secs_f64()
             ),
-            Self::LessWork { enough, removed } => write!(f, "{enough} executors are enough; removes {removed} idle ones"),
+            Self::LessWork { enough, removed } => {
+                write!(f, "enough work for {}; removes {removed} idle", executors(enough))
+            }
         }
     }
+}
+
+fn executors(count: u32) -> String {
+    if count == 1 { "1 executor".to_string() } else { format!("{count} executors") }
 }

@@ -6,9 +6,9 @@ use super::inputs::{Executor, ExecutorState};
 
 /// Idle executors of a surplus that have been idle for long enough, the longest idle first.
 ///
-/// How long that is depends on how many are spare: of `n` spare ones, the first goes after `timeout / n`, the last after
-/// `timeout`. What a further executor saves of waiting falls with their number, and what it costs does not, so that a few
-/// are kept for long rather than many for a while.
+/// How long that is depends on how many are spare: the last goes after `timeout`, the second to last after a third of it,
+/// the next after a sixth. The n-th executor saves `1 / n - 1 / (n + 1)` of the waiting, and costs as much as the first: a
+/// few are kept for long rather than many for a while.
 pub fn idle_too_long(executors: &[Executor], now: Duration, timeout: Duration, surplus: u32) -> Vec<&Executor> {
     let mut idle: Vec<(Duration, &Executor)> = executors
         .iter()
@@ -22,9 +22,14 @@ pub fn idle_too_long(executors: &[Executor], now: Duration, timeout: Duration, s
     let spare = (1..=surplus).rev();
     idle.into_iter()
         .zip(spare)
-        .take_while(|((since, _), spare)| now.saturating_sub(*since) >= timeout / *spare)
+        .take_while(|((since, _), spare)| now.saturating_sub(*since) >= kept_for(timeout, *spare))
         .map(|((_, executor), _)| executor)
         .collect()
+}
+
+/// How long the last of so many spare executors is kept.
+fn kept_for(timeout: Duration, spare: u32) -> Duration {
+    timeout.saturating_mul(2) / spare.saturating_mul(spare.saturating_add(1)).max(1)
 }
 
 /// All executors that are there or coming: first those that have not begun, the newest of them first; then those that are

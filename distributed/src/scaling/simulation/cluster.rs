@@ -101,7 +101,8 @@ impl<'a> Cluster<'a> {
         }
         self.now_ms = self.now_ms.max(DAY_MS);
         self.report.executor_seconds = self.executors.iter().map(|executor| executor.seconds(self.now_ms)).sum();
-        self.report.starting_seconds = self.executors.iter().map(|executor| executor.starting_seconds(self.now_ms)).sum();
+        self.report.starting_seconds =
+            self.executors.iter().map(|executor| executor.starting_seconds(self.now_ms)).sum();
         self.report.idle_seconds = self.executors.iter().map(|executor| executor.idle_seconds(self.now_ms)).sum();
         self.report.executors_started = self.executors.len();
         self.report.tasks_lost = self.day.tasks() - self.report.waits.len().min(self.day.tasks());

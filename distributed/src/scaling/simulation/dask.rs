@@ -33,7 +33,7 @@ impl Rule for DaskRule {
             ScalingMode::Fixed(executors) => (executors, executors),
             ScalingMode::Between { min, max } => (min, max),
         };
-        let target = adaptive_target(inputs, job_seconds).min(max).max(min) as usize;
+        let target = adaptive_target(inputs, job_seconds, self.keeps_holders).min(max).max(min) as usize;
         let planned = inputs.executors.len();
         let mut actions = Actions::default();
         if target >= planned {
@@ -56,7 +56,7 @@ impl Rule for DaskRule {
 }
 
 /// Workers that the known work asks for.
-fn adaptive_target(inputs: &Inputs, job_seconds: &[f64]) -> u32 {
+fn adaptive_target(inputs: &Inputs, job_seconds: &[f64], keeps_holders: bool) -> u32 {
     let observed: Vec<&Executor> = inputs.executors.iter().filter(|executor| executor.is_accepting()).collect();
     let expected: f64 =
         inputs.jobs.iter().zip(job_seconds).map(|(job, seconds)| job.remaining_partitions as f64 * seconds).sum();
@@ -71,7 +71,8 @@ fn adaptive_target(inputs: &Inputs, job_seconds: &[f64]) -> u32 {
     }
     let memory = if inputs.memory_used > MEMORY_HIGH { 2 * workers } else { 0 };
     let target = memory.max(cpu as u32);
-    let idle = observed.iter().filter(|executor| executor.tasks() == 0).count() as u32;
+    let can_close = |executor: &Executor| executor.tasks() == 0 && !(keeps_holders && executor.holds_data);
+    let idle = observed.iter().filter(|executor| can_close(executor)).count() as u32;
     if target >= workers { target } else { workers - idle }
 }
 

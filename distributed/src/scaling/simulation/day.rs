@@ -92,7 +92,8 @@ impl Day {
                 DayShape::Bursts => bout(&mut jobs, &mut missing, &mut random),
                 DayShape::MorningBurst => {
                     let is_morning = random.uniform() < 0.8;
-                    let at = if is_morning { 9.0 * HOUR + random.uniform() * HOUR / 2.0 } else { any_time(&mut random) };
+                    let at =
+                        if is_morning { 9.0 * HOUR + random.uniform() * HOUR / 2.0 } else { any_time(&mut random) };
                     add(&mut jobs, &mut missing, at, query(&mut random, 0.3));
                 }
                 DayShape::LongTail => {
@@ -100,7 +101,8 @@ impl Day {
                     add(&mut jobs, &mut missing, at, query(&mut random, 1.2));
                 }
                 DayShape::ManyTiny => {
-                    let recipe = Recipe { tasks: 1.0 + random.uniform() * 4.0, mebibytes: 4.0, pace: 0.03, spread: 0.4 };
+                    let recipe =
+                        Recipe { tasks: 1.0 + random.uniform() * 4.0, mebibytes: 4.0, pace: 0.03, spread: 0.4 };
                     let at = office_time(&mut random);
                     add(&mut jobs, &mut missing, at, recipe.job(&mut random));
                 }

@@ -13,11 +13,13 @@ mod rule;
 
 use std::fmt;
 
-pub use cluster::Cluster;
+use cluster::Cluster;
 pub use dask::DaskRule;
 pub use day::{Day, DayShape, SimulatedJob, SimulatedTask};
 pub use random::Random;
 pub use rule::{Actions, QuarrayRule, Rule};
+
+use super::Policy;
 
 /// What a simulated cluster is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,36 @@ pub struct Report {
     pub reversals: usize,
     waits: Vec<f64>,
     last_rose: Option<bool>,
+}
+
+/// One day under each of the rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// Quarray's rule, with its defaults.
+    pub quarray: Report,
+    /// Dask's rule, where the data of a worker that leaves is copied away in no time.
+    pub dask: Report,
+    /// Dask's rule where nothing is copied, and workers that hold data stay as they do under Quarray's rule.
+    pub dask_without_copies: Report,
+}
+
+impl Comparison {
+    /// Simulates a day under each rule.
+    pub fn of(day: &Day, settings: Settings) -> Self {
+        Self {
+            quarray: simulate(day, settings, &mut QuarrayRule::new(Policy::default())),
+            dask: simulate(day, settings, &mut DaskRule::default()),
+            dask_without_copies: simulate(day, settings, &mut DaskRule::without_copies()),
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Quarray              {}", self.quarray)?;
+        writeln!(f, "Dask                 {}", self.dask)?;
+        write!(f, "Dask without copies  {}", self.dask_without_copies)
+    }
 }
 
 /// A day under a rule.
