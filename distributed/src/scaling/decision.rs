@@ -52,6 +52,8 @@ pub struct Retirements {
 pub struct ScalingState {
     /// Executors wanted in the last rounds.
     wanted: VecDeque<u32>,
+    /// When the last of these rounds began.
+    round: Option<Duration>,
     /// When an executor was last started or taken back.
     grown: Option<Duration>,
 }
@@ -67,7 +69,7 @@ pub fn decide(inputs: &Inputs, policy: &Policy, state: &ScalingState) -> (Decisi
     };
     let (desired, clamp) = bounds.clamp(wanted);
     let mut next = state.clone();
-    next.remember(desired, policy);
+    next.remember(desired, inputs.now, policy);
 
     let mut decision = Decision {
         desired,
@@ -90,7 +92,7 @@ pub fn decide(inputs: &Inputs, policy: &Policy, state: &ScalingState) -> (Decisi
     } else if census.present() > desired {
         shrink_idle(&mut decision, inputs, policy, &next);
     }
-    retire(&mut decision, inputs);
+    retire(&mut decision, inputs, policy);
     if decision.start > 0 || !decision.resume.is_empty() {
         next.grown = Some(inputs.now);
     }
@@ -114,8 +116,16 @@ pub fn retirements(inputs: &Inputs) -> Retirements {
 }
 
 impl ScalingState {
-    fn remember(&mut self, desired: u32, policy: &Policy) {
-        self.wanted.push_back(desired);
+    fn remember(&mut self, desired: u32, now: Duration, policy: &Policy) {
+        // A tick may come a little early.
+        let is_same_round = self.round.is_some_and(|round| now.saturating_sub(round) < policy.interval / 2);
+        match self.wanted.back_mut() {
+            Some(last) if is_same_round => *last = desired.max(*last),
+            _ => {
+                self.round = Some(now);
+                self.wanted.push_back(desired);
+            }
+        }
         while self.wanted.len() > policy.quiet_rounds.max(1) as usize {
             self.wanted.pop_front();
         }
@@ -233,12 +243,20 @@ fn shrink_idle(decision: &mut Decision, inputs: &Inputs, policy: &Policy, state:
     };
 }
 
-/// Leads executors that were cordoned before, and are not taken back in this round, to their end.
-fn retire(decision: &mut Decision, inputs: &Inputs) {
+/// Leads executors that were cordoned before, and are not taken back in this round, to their end; gives up those that do
+/// not come.
+fn retire(decision: &mut Decision, inputs: &Inputs, policy: &Policy) {
     let Retirements { drain, stop } = retirements(inputs);
     let is_taken_back = |executor: &String| decision.resume.contains(executor);
     let drain: Vec<String> = drain.into_iter().filter(|executor| !is_taken_back(executor)).collect();
     let stop: Vec<String> = stop.into_iter().filter(|executor| !is_taken_back(executor)).collect();
     decision.drain.extend(drain);
     decision.stop.extend(stop);
+    for executor in &inputs.executors {
+        let is_overdue = matches!(executor.state, ExecutorState::Starting { since }
+            if inputs.now.saturating_sub(since) >= policy.start_timeout);
+        if is_overdue && !decision.stop.contains(&executor.id) {
+            decision.stop.push(executor.id.clone());
+        }
+    }
 }

@@ -29,7 +29,8 @@ impl Demand {
         let cores = cores_each(inputs);
         let target = target(inputs, policy);
         let usable = u32::try_from(partitions.div_ceil(u64::from(cores))).unwrap_or(u32::MAX);
-        let by_work = executors_for(work_seconds, target, cores, inputs, census);
+        // However little the rates make of it: work needs an executor.
+        let by_work = executors_for(work_seconds, target, cores, inputs, census).max(1);
         let by_memory = if inputs.memory_used > policy.memory_high && partitions > 0 {
             census.accepting.saturating_add((census.accepting / 2).max(1))
         } else {

@@ -129,11 +129,15 @@ pub struct Policy {
     pub step_limit: u32,
     /// Time after a start or a removal in which nothing is removed for want of work.
     pub cool_down: Duration,
-    /// Decisions in a row that must want fewer executors before one is removed.
+    /// Time between two rounds. Decisions between them, as when a job comes, count as one round together.
+    pub interval: Duration,
+    /// Rounds in a row that must want fewer executors before one is removed.
     pub quiet_rounds: u32,
     /// Time without a task after which the last spare executor is removed; several spare ones go sooner. Where it is not
     /// given it is 2.5 times as long as executors take to start.
     pub idle_timeout: Option<Duration>,
+    /// Time after which an executor that has not come is given up.
+    pub start_timeout: Duration,
     /// The share of memory in use above which more executors are wanted.
     pub memory_high: f64,
 }
@@ -144,8 +148,10 @@ impl Default for Policy {
             target_duration: Duration::from_secs(5),
             step_limit: 8,
             cool_down: Duration::from_secs(5),
+            interval: Duration::from_secs(1),
             quiet_rounds: 3,
             idle_timeout: None,
+            start_timeout: Duration::from_secs(600),
             memory_high: 0.8,
         }
     }

@@ -20,6 +20,7 @@
 //! 5. `SCALE TO n` puts `n` in place of the demand. Then limits clamp: `ADAPT BETWEEN`, cluster, user, cores (`bounds.rs`).
 //! 6. Up: at once. Those that are cordoned are taken back first, the rest is started up to the step limit; whatever has a
 //!    process counts against the limits.
+//!    An executor that has not come after a long time is given up, and another one is started in its place.
 //! 7. Down for want of work: only after quiet rounds (the greatest number wanted in them is kept), not within the cool-down
 //!    after a start, only idle executors that hold neither shuffle files nor results, and the last spare one after the idle
 //!    timeout, the k-th spare after 2 ÷ k(k + 1) of it (`removal.rs`).

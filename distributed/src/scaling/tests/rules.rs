@@ -185,6 +185,38 @@ fn nothing_is_removed_soon_after_a_start() {
 }
 
 #[test]
+fn decisions_between_rounds_are_no_rounds() {
+    let mut state = ScalingState::default();
+    let mut names = Vec::new();
+    for tenth in 0..30 {
+        let now = seconds(1000.0 + f64::from(tenth) / 10.0);
+        let spare = Inputs { now, ..inputs(vec![idle("a", 99.0), idle("b", 99.0)], vec![]) };
+        let (decision, next) = decide(&spare, &Policy::default(), &state);
+        names.push(decision.reason.name());
+        state = next;
+    }
+    // The first of a round that began half an interval after the last one.
+    assert_eq!(names.iter().position(|name| *name == "less work"), Some(10), "{names:?}");
+}
+
+#[test]
+fn work_of_no_known_time_gets_an_executor() {
+    let mut unknown = inputs(vec![], vec![job(0, 5)]);
+    (unknown.mode, unknown.cluster.min) = (ScalingMode::Between { min: 0, max: 4 }, 0);
+    assert_eq!(decided(&unknown).start, 1);
+    unknown.jobs.clear();
+    assert_eq!(decided(&unknown).start, 0);
+}
+
+#[test]
+fn an_executor_that_does_not_come_is_given_up() {
+    let mut late = inputs(vec![busy("a"), starting("b", 599.0), starting("c", 600.0)], vec![job(500, 500)]);
+    assert_eq!(decided(&late).stop, ["c"]);
+    late.mode = ScalingMode::Fixed(1);
+    assert_eq!(decided(&late).stop, ["b", "c"]);
+}
+
+#[test]
 fn leaving_is_cordon_then_drain_then_stop() {
     let cordoned = |tasks| executor("b", ExecutorState::Cordoned { tasks });
     let draining = |tasks| executor("b", ExecutorState::Draining { tasks });
