@@ -18,12 +18,20 @@ use crate::cluster::job::Order;
 #[derive(Debug, Clone)]
 pub struct ClusterBackend {
     scheduler: Arc<Scheduler>,
+    name: Option<String>,
 }
 
 impl ClusterBackend {
     /// The jobs of this scheduler.
     pub fn new(scheduler: Arc<Scheduler>) -> Self {
-        Self { scheduler }
+        Self { scheduler, name: None }
+    }
+
+    /// The same, by the name of the cluster.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(name.to_string());
+        self
     }
 }
 
@@ -42,6 +50,13 @@ impl Backend for ClusterBackend {
     }
 
     fn describe(&self) -> String {
-        format!("the cluster at {}", self.scheduler.address())
+        match &self.name {
+            Some(name) => format!("the cluster `{name}`"),
+            None => format!("the cluster at {}", self.scheduler.address()),
+        }
+    }
+
+    fn cluster(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 }

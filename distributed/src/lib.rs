@@ -2,4 +2,5 @@
 
 pub mod backend;
 pub mod cluster;
+pub mod control;
 pub mod scaling;

@@ -8,6 +8,11 @@ use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
+use quarray_lang::cluster::ClusterStatement;
+
+use crate::error::Error;
+use crate::outcome::Outcome;
+use crate::session::Session;
 
 /// Runs physical plans. A session has one at a time; whichever it is, a plan gives the same rows.
 #[async_trait]
@@ -26,6 +31,18 @@ pub trait Backend: Debug + Send + Sync {
 
     /// Where plans run, in a few words: `local`, `2 executors of 1 core`.
     fn describe(&self) -> String;
+
+    /// The name of the cluster that it is, if it is one.
+    fn cluster(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// The clusters that a session's statements speak of.
+#[async_trait]
+pub trait Clusters: Debug + Send + Sync {
+    /// Carries out a statement of a session.
+    async fn run(&self, statement: ClusterStatement, session: &Session) -> Result<Outcome, Error>;
 }
 
 /// This process.

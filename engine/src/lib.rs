@@ -26,7 +26,7 @@ pub mod state;
 pub mod summary;
 pub mod units;
 
-pub use backend::Backend;
+pub use backend::{Backend, Clusters};
 pub use error::Error;
 pub use labelled::Labelled;
 pub use outcome::{Outcome, PlotSpec, Rows};

@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Clusters};
 use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, StoreQueries, cast_literals};
 use crate::catalog::{Address, Catalog, open_dataset};
 use crate::error::{Error, planning_error};
@@ -41,6 +41,7 @@ pub struct Session {
 struct Shared {
     context: SessionContext,
     backend: RwLock<Arc<dyn Backend>>,
+    clusters: Option<Arc<dyn Clusters>>,
     catalog: Catalog,
     progress: Arc<Progress>,
     label_tables: LabelTables,

@@ -4,15 +4,21 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Parser;
+use quarray_distributed::backend::ClusterBackend;
 use quarray_distributed::cluster::{
-    ExecutorSettings, ExecutorShape, LocalClusterSettings, Program, ballista_codec, run_executor,
+    ClusterError, ExecutorSettings, ExecutorShape, Program, ballista_codec, run_executor,
 };
+use quarray_distributed::control::{ClusterSettings, LocalClusters, MEMORY_DEFAULT};
+use quarray_distributed::scaling::Limits;
 
 use crate::args::{Args, parse_bytes, parse_threads};
 use crate::failure::Failure;
 
-/// Bytes that the tasks of an executor may hold when nothing else is said.
-const EXECUTOR_MEMORY: u64 = 2 << 30;
+/// The name of the cluster that a command line asks for.
+const SESSION_CLUSTER: &str = "session";
+
+/// Executors of a cluster of this machine, at most.
+const EXECUTORS_MAX: u32 = 64;
 
 /// Runs tasks of queries for a scheduler, until it is stopped (SIGTERM; a second one stops it at once).
 #[derive(Debug, Clone, Parser)]
@@ -42,9 +48,9 @@ pub struct ExecutorArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExecutorCounts {
     /// At least, and at first.
-    pub min: usize,
+    pub min: u32,
     /// At most.
-    pub max: usize,
+    pub max: u32,
 }
 
 /// Runs an executor with these arguments, the program's name first and `executor` second.
@@ -54,25 +60,37 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
     let mut settings = ExecutorSettings::new(args.scheduler, ballista_codec());
     settings.id = args.id;
     settings.cores = args.cores.unwrap_or_else(machine_cores);
-    settings.memory = args.memory.map_or(EXECUTOR_MEMORY, |bytes| bytes as u64);
+    settings.memory = args.memory.map_or(MEMORY_DEFAULT, |bytes| bytes as u64);
     settings.work_dir = args.work_dir;
     settings.is_child = args.child;
     Ok(run_executor(settings)?)
 }
 
-/// The cluster that a command line asks for: the machine's cores and the memory shared out among executors.
-pub fn settings(args: &Args, counts: ExecutorCounts) -> Result<LocalClusterSettings, Failure> {
-    let share = counts.max.max(1);
+/// No clusters yet: executors will be this very program.
+pub fn clusters() -> Result<LocalClusters, Failure> {
+    let user = Limits { max: EXECUTORS_MAX, ..Limits::NONE };
+    Ok(LocalClusters::new(Program::current()?, ballista_codec(), None, user))
+}
+
+/// Starts the cluster that a command line asks for, and gives the place where plans run on it: the machine's cores and the
+/// memory are shared out among executors.
+pub async fn of_session(
+    clusters: &LocalClusters,
+    args: &Args,
+    counts: ExecutorCounts,
+) -> Result<ClusterBackend, Failure> {
+    let share = counts.max.max(1) as usize;
     let cores = args.threads.unwrap_or_else(machine_cores);
-    let memory = args.memory_limit.map_or(EXECUTOR_MEMORY, |bytes| (bytes / share) as u64);
+    let memory = args.memory_limit.map_or(MEMORY_DEFAULT, |bytes| (bytes / share) as u64);
     let shape = ExecutorShape { cores: (cores / share).max(1), memory };
-    let (program, codec) = (Program::current()?, ballista_codec());
-    Ok(LocalClusterSettings { executors: counts.min, shape, program, codec, directory: None })
+    let settings = ClusterSettings { min: counts.min, max: counts.max, shape, idle_timeout: None };
+    clusters.create(SESSION_CLUSTER, settings).await?;
+    clusters.backend(SESSION_CLUSTER).await.ok_or(Failure::Cluster(ClusterError::Closed))
 }
 
 /// `4` or `2..10`.
 pub fn parse_executors(text: &str) -> Result<ExecutorCounts, String> {
-    let number = |text: &str| text.trim().parse::<usize>().ok().filter(|number| (1..=1024).contains(number));
+    let number = |text: &str| text.trim().parse::<u32>().ok().filter(|number| (1..=EXECUTORS_MAX).contains(number));
     let counts = match text.split_once("..") {
         Some((min, max)) => number(min).zip(number(max)),
         None => number(text).map(|both| (both, both)),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use quarray_distributed::cluster::LocalCluster;
+use quarray_distributed::control::LocalClusters;
 use quarray_engine::error::Error;
 use quarray_engine::session::Session;
 use quarray_engine::source::store::StoreOptions;
@@ -25,8 +25,8 @@ pub struct Runner {
     /// then nobody is left to hear Ctrl-C.
     desk: Runtime,
     session: Session,
-    /// Executors of this session alone, if it has any.
-    cluster: Option<LocalCluster>,
+    /// The clusters that statements make.
+    clusters: Arc<LocalClusters>,
 }
 
 /// Ctrl-C and, where wanted, SIGTERM.
@@ -56,18 +56,17 @@ impl Runner {
         }
         let workers = workers(args.threads)?;
         let desk = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Start)?;
-        let cluster = match args.executors {
-            Some(counts) => Some(desk.block_on(LocalCluster::start(cluster::settings(args, counts)?))?),
-            None => None,
-        };
-        if let Some(cluster) = &cluster {
-            settings = settings.backend(Arc::new(cluster.backend()));
+        let clusters = Arc::new(cluster::clusters()?);
+        settings = settings.clusters(Arc::clone(&clusters) as _);
+        if let Some(counts) = args.executors {
+            let backend = desk.block_on(cluster::of_session(&clusters, args, counts))?;
+            settings = settings.backend(Arc::new(backend));
         }
         let session = {
             let _guard = workers.enter();
             settings.build()?
         };
-        let runner = Self { workers: RefCell::new(workers), threads: args.threads, desk, session, cluster };
+        let runner = Self { workers: RefCell::new(workers), threads: args.threads, desk, session, clusters };
         for attachment in &args.attach {
             let attach = |session: Session| {
                 let (name, uri) = (attachment.name.clone(), attachment.uri.clone());
@@ -130,9 +129,7 @@ impl Runner {
 
     /// Lets executors leave, and ends the threads without waiting for those that still block.
     pub fn shut_down(self) {
-        if let Some(cluster) = self.cluster {
-            self.desk.block_on(cluster.shut_down());
-        }
+        self.desk.block_on(self.clusters.shut_down());
         self.workers.into_inner().shutdown_background();
     }
 

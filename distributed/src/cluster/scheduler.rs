@@ -130,6 +130,11 @@ impl Scheduler {
         &self.server
     }
 
+    /// The threads that it runs on.
+    pub fn threads(&self) -> &Handle {
+        &self.threads
+    }
+
     /// The cores of all executors.
     pub async fn cores(&self) -> Vec<ExecutorCores> {
         self.state.cores(&self.server.state.task_manager.get_running_job_cache()).await

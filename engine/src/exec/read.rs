@@ -109,6 +109,13 @@ impl BlockReadExec {
         &self.work
     }
 
+    /// Decoded bytes of all cells that are read.
+    pub fn bytes(&self) -> u64 {
+        let width = |&column: &usize| self.table.columns()[column].field.data_type().primitive_width().unwrap_or(1);
+        let widths: usize = self.columns.iter().map(width).sum();
+        self.work.cells().saturating_mul(widths as u64)
+    }
+
     /// The columns that are read, in the order of the blocks' lists.
     pub fn columns(&self) -> &[usize] {
         &self.columns

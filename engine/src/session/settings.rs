@@ -7,7 +7,7 @@ use datafusion::prelude::SessionContext;
 use parking_lot::RwLock;
 
 use super::{Session, Shared};
-use crate::backend::{Backend, Local};
+use crate::backend::{Backend, Clusters, Local};
 use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::functions::{LabelTables, nearest_label};
@@ -24,6 +24,7 @@ pub struct SessionBuilder {
     threads: Option<usize>,
     grid: GridSettings,
     backend: Option<Arc<dyn Backend>>,
+    clusters: Option<Arc<dyn Clusters>>,
 }
 
 impl SessionBuilder {
@@ -63,6 +64,13 @@ impl SessionBuilder {
         self
     }
 
+    /// The clusters that statements speak of; none by default.
+    #[must_use]
+    pub fn clusters(mut self, clusters: Arc<dyn Clusters>) -> Self {
+        self.clusters = Some(clusters);
+        self
+    }
+
     /// The session.
     pub fn build(self) -> Result<Session, Error> {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -78,6 +86,7 @@ impl SessionBuilder {
         let shared = Shared {
             context,
             backend: RwLock::new(self.backend.unwrap_or_else(|| Arc::new(Local))),
+            clusters: self.clusters,
             catalog: Catalog::default(),
             progress,
             label_tables,

@@ -24,7 +24,10 @@ impl Session {
                 false => Err(Error::Bind(Diagnostic::new(format!("nothing is attached as `{}`", name.value)))),
             },
             StatementKind::Let { name, query } => self.create_view(text, &name.value, *query, true).await,
-            StatementKind::Cluster(statement) => Err(no_cluster(&statement)),
+            StatementKind::Cluster(statement) => match self.shared.clusters.clone() {
+                Some(clusters) => clusters.run(statement, self).await,
+                None => Err(no_cluster(&statement)),
+            },
             StatementKind::Stock(text) => self.stock(&text).await,
             StatementKind::Sql(statement) => self.sql(text, *statement).await,
         }
