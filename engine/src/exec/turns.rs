@@ -18,7 +18,7 @@ pub struct Turns {
     started: Arc<Semaphore>,
     are_states_taken: AtomicBool,
     /// The turns of partitions whose states wait to be taken.
-    finished: Mutex<HashMap<usize, Turn>>,
+    finished: Mutex<HashMap<u64, Turn>>,
 }
 
 /// A partition's turn, until it is dropped.
@@ -43,7 +43,7 @@ impl Turns {
 
     /// Waits until a partition may begin to fetch. What an execution before this one, which was given up, left of it is
     /// cleared away.
-    pub async fn start(&self, partition: usize) -> Turn {
+    pub async fn start(&self, partition: u64) -> Turn {
         self.take(partition);
         Arc::clone(&self.started).acquire_owned().await.ok()
     }
@@ -54,14 +54,14 @@ impl Turns {
     }
 
     /// Tells that the state of a partition is complete.
-    pub fn finish(&self, partition: usize, turn: Turn) {
+    pub fn finish(&self, partition: u64, turn: Turn) {
         if self.are_states_taken.load(Ordering::Relaxed) {
             self.finished.lock().insert(partition, turn);
         }
     }
 
     /// Tells that the state of a partition was taken.
-    pub fn take(&self, partition: usize) {
+    pub fn take(&self, partition: u64) {
         self.finished.lock().remove(&partition);
     }
 }
