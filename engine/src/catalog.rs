@@ -9,7 +9,8 @@ use parking_lot::RwLock;
 use crate::bind::Named;
 use crate::error::Error;
 use crate::scan::LabelledDataset;
-use crate::source::store::{Store, StoreOptions};
+use crate::source::SourceError;
+use crate::source::store::{Portable, Store, StoreOptions};
 use crate::source::zarr::{self, DecodeOptions};
 
 /// The extensions of files that DataFusion reads as tables.
@@ -41,6 +42,14 @@ impl Address {
         let mut options = self.options.clone();
         options.retain(|name, _| !DECODE_OPTIONS.contains(&name.as_str()));
         options
+    }
+
+    /// The address and the options without what is secret; those that say how to decode are among the options.
+    pub fn portable(&self) -> Result<Portable, SourceError> {
+        let mut portable = Store::portable(&self.uri, &self.store_options())?;
+        let decode = self.options.iter().filter(|(name, _)| DECODE_OPTIONS.contains(&name.as_str()));
+        portable.options.extend(decode.map(|(name, value)| (name.clone(), value.clone())));
+        Ok(portable)
     }
 }
 
@@ -105,6 +114,7 @@ pub fn is_file_table(path: &str) -> bool {
 
 /// Opens the dataset at an address, and reads the labels of its dimensions.
 pub async fn open_dataset(name: &str, uri: &str, options: &StoreOptions) -> Result<Arc<LabelledDataset>, Error> {
+    let address = Address { uri: uri.to_string(), options: options.clone() };
     let mut options = options.clone();
     let mut decode = DecodeOptions::default();
     for key in DECODE_OPTIONS {
@@ -124,5 +134,5 @@ pub async fn open_dataset(name: &str, uri: &str, options: &StoreOptions) -> Resu
     }
     let store = Store::open(uri, &options)?;
     let dataset = zarr::open(store, &decode).await?;
-    Ok(Arc::new(LabelledDataset::read(name, Arc::new(dataset)).await?))
+    Ok(Arc::new(LabelledDataset::read(name, Arc::new(dataset)).await?.at(address)))
 }

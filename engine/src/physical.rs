@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode};
+use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
-use crate::exec::{BlockPlan, PivotExec, PlanSettings, plan_reduce};
-use crate::logical::{GridCells, GridReduce, GridWindow, GridWindowKind, neighbours};
+use crate::exec::{GridPlan, PlanSettings, Recipe};
+use crate::logical::{GridCells, GridReduce};
 use crate::optimize::optimize;
-use crate::scan::{CellTable, variables_in};
 use crate::state::GridSettings;
 
 /// DataFusion's planner after our own rules, with our own nodes.
@@ -44,50 +43,16 @@ impl ExtensionPlanner for GridPlanner {
         state: &dyn Session,
         _context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        if let Some(reduce) = node.as_any().downcast_ref::<GridReduce>() {
-            load_key_variables(&reduce.table, reduce.keys.iter().chain(group_keys(&reduce.windows))).await?;
-            return plan_reduce(reduce, PlanSettings::of(state)).map(Some);
-        }
-        match node.as_any().downcast_ref::<GridCells>() {
-            Some(cells) => plan_cells(cells, state).await.map(Some),
-            None => Ok(None),
-        }
+        let what = if let Some(reduce) = node.as_any().downcast_ref::<GridReduce>() {
+            GridPlan::Reduce(reduce.clone())
+        } else if let Some(cells) = node.as_any().downcast_ref::<GridCells>() {
+            let (columns, windows) = (cells.columns.clone(), cells.windows.clone());
+            GridPlan::Cells { table: Arc::clone(&cells.table), columns, windows }
+        } else {
+            return Ok(None);
+        };
+        let recipe = Arc::new(Recipe { what, settings: PlanSettings::of(state) });
+        recipe.load().await?;
+        recipe.plan().map(Some)
     }
-}
-
-async fn plan_cells(cells: &GridCells, state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-    let table = &cells.table;
-    load_key_variables(table, group_keys(&cells.windows)).await?;
-    let is_variable = |column: &usize| table.columns()[*column].kind.axis().is_none();
-    let mut columns: Vec<usize> = cells.columns.iter().copied().filter(is_variable).collect();
-    for column in variables_in(table, neighbours(&cells.windows))? {
-        if !columns.contains(&column) {
-            columns.push(column);
-        }
-    }
-    let plan = BlockPlan::new(table, columns, &cells.windows, PlanSettings::of(state))?;
-    let windows = cells.windows.iter().map(|window| window.name.as_str());
-    Ok(Arc::new(PivotExec::with_windows(&plan, Arc::clone(table), &cells.columns, windows)?))
-}
-
-/// The group keys of grouped windows.
-fn group_keys(windows: &[GridWindow]) -> impl Iterator<Item = &Expr> {
-    windows.iter().flat_map(|window| match &window.kind {
-        GridWindowKind::Grouped { keys, .. } => keys.as_slice(),
-        GridWindowKind::Moving { .. } => &[],
-    })
-}
-
-/// Reads the variables of one dimension that group keys are made of.
-async fn load_key_variables(table: &CellTable, keys: impl Iterator<Item = &Expr>) -> Result<()> {
-    for column in variables_in(table, keys)? {
-        if let Some(variable) = table.variable(&table.columns()[column]) {
-            let loaded = table.source().load(variable).await;
-            loaded.map_err(|error| match error {
-                crate::Error::Source(source) => DataFusionError::External(Box::new(source)),
-                other => DataFusionError::External(Box::new(other)),
-            })?;
-        }
-    }
-    Ok(())
 }

@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Parser;
 use quarray_distributed::backend::ClusterBackend;
 use quarray_distributed::cluster::{
-    ClusterError, ExecutorSettings, ExecutorShape, Program, ballista_codec, run_executor,
+    ClusterError, ExecutorSettings, ExecutorShape, PlanCodec, Program, run_executor,
 };
+use quarray_distributed::codec::WireCodec;
 use quarray_distributed::control::{ClusterSettings, LocalClusters, MEMORY_DEFAULT};
 use quarray_distributed::scaling::Limits;
 
@@ -57,7 +59,7 @@ pub struct ExecutorCounts {
 pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
     let name = arguments.into_iter().skip(1);
     let args = ExecutorArgs::try_parse_from(name).map_err(Failure::CommandLine)?;
-    let mut settings = ExecutorSettings::new(args.scheduler, ballista_codec());
+    let mut settings = ExecutorSettings::new(args.scheduler, codec());
     settings.id = args.id;
     settings.cores = args.cores.unwrap_or_else(machine_cores);
     settings.memory = args.memory.map_or(MEMORY_DEFAULT, |bytes| bytes as u64);
@@ -69,7 +71,7 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
 /// No clusters yet: executors will be this very program.
 pub fn clusters() -> Result<LocalClusters, Failure> {
     let user = Limits { max: EXECUTORS_MAX, ..Limits::NONE };
-    Ok(LocalClusters::new(Program::current()?, ballista_codec(), None, user))
+    Ok(LocalClusters::new(Program::current()?, codec(), None, user))
 }
 
 /// Starts the cluster that a command line asks for, and gives the place where plans run on it: the machine's cores and the
@@ -107,6 +109,10 @@ fn parse_host(text: &str) -> Result<(String, u16), String> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = port.parse().map_err(|_| wrong())?;
     if host.is_empty() { Err(wrong()) } else { Ok((host.to_string(), port)) }
+}
+
+fn codec() -> PlanCodec {
+    Arc::new(WireCodec::default())
 }
 
 fn machine_cores() -> usize {

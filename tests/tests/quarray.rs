@@ -19,7 +19,11 @@ mod reference;
 mod run;
 #[path = "quarray/scenario.rs"]
 mod scenario;
+#[path = "quarray/stages.rs"]
+mod stages;
 #[path = "quarray/store.rs"]
 mod store;
 #[path = "quarray/tidy.rs"]
 mod tidy;
+#[path = "quarray/wire.rs"]
+mod wire;

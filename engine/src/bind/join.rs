@@ -1,6 +1,7 @@
 //! Datasets among joined tables.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Select, SelectFlavor, SelectItem,
@@ -13,6 +14,7 @@ use super::pipeline::{Pipeline, PipelineColumnKind};
 use super::selection::call_of;
 use super::{Binder, Relation, build};
 use crate::error::Error;
+use crate::functions::LabelTable;
 
 impl Binder<'_> {
     /// Datasets among joined tables: each over the span of the columns that are named with its alias.
@@ -31,7 +33,8 @@ impl Binder<'_> {
                         let block = self.block(&pipeline, &named)?;
                         for axis in block.table.axes() {
                             let key = (block.table.name().to_string(), axis.name.clone());
-                            self.label_tables.write().insert(key, axis.selected_labels()?);
+                            let table = LabelTable::new(Arc::clone(block.table.source()), axis.clone())?;
+                            self.label_tables.write().insert(key, Arc::new(table));
                         }
                         labels.push((pipeline.alias.value.clone(), block.table.name().to_string(), pipeline.clone()));
                         *factor = visible(&pipeline, block)?;

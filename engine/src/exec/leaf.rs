@@ -3,6 +3,7 @@
 //! A plain in-memory source of ranges of block numbers, because a scheduler that slices a plan by partitions knows how
 //! to slice that and nothing of ours; and a plan stays small however many chunks there are.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::{Array, UInt64Array};
@@ -10,6 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::internal_err;
 use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -37,6 +39,23 @@ pub fn leaf(runs: &[(u64, u64)]) -> Result<Arc<dyn ExecutionPlan>> {
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(MemorySourceConfig::try_new_exec(&partitions, schema, None)?)
+}
+
+/// The run of each partition of a leaf. A scheduler may have left only some of the plan's partitions in it, so that the
+/// place of a run tells nothing: its number does.
+pub fn runs(leaf: &Arc<dyn ExecutionPlan>) -> Result<Vec<Descriptor>> {
+    let source = leaf.downcast_ref::<DataSourceExec>().map(|leaf| leaf.data_source().as_ref() as &dyn Any);
+    let Some(source) = source.and_then(|source| source.downcast_ref::<MemorySourceConfig>()) else {
+        return internal_err!("expected block numbers in memory, found {}", leaf.name());
+    };
+    let runs = source.partitions().iter().map(|batches| {
+        let descriptors = batches.iter().map(descriptors).collect::<Result<Vec<_>>>()?.concat();
+        match descriptors.as_slice() {
+            [run] => Ok(*run),
+            other => internal_err!("expected one run of blocks in a partition, found {}", other.len()),
+        }
+    });
+    runs.collect()
 }
 
 /// The descriptors of a batch of the leaf.

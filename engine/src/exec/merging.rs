@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute::{cast, filter_record_batch, take};
 use arrow::datatypes::{Int64Type, UInt64Type};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::exec_err;
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
@@ -58,16 +59,18 @@ impl States {
         Self { input, turns, early: BTreeMap::new() }
     }
 
-    /// The state of a partition, if it has one.
-    async fn of(&mut self, partition: u64) -> Result<Option<RecordBatch>> {
+    /// The state of a partition: without it the answer would be one of some cells only.
+    async fn of(&mut self, partition: u64) -> Result<RecordBatch> {
         loop {
             if let Some(state) = self.early.remove(&partition) {
-                return Ok(Some(state));
+                return Ok(state);
             }
-            let Some(batch) = self.input.try_next().await? else { return Ok(None) };
+            let Some(batch) = self.input.try_next().await? else {
+                return exec_err!("the states of a reduction ended before that of partition {partition} came");
+            };
             for row in 0..batch.num_rows() {
                 let number = batch.column(0).as_primitive::<UInt64Type>().value(row);
-                self.turns.take(number as usize);
+                self.turns.take(number);
                 self.early.insert(number, batch.slice(row, 1));
             }
         }
@@ -121,9 +124,7 @@ impl Merging {
             // The rows before these were given: their groups are let go.
             let first = self.next.checked_sub(1).map_or(0, |before| self.completion.complete(before));
             self.hold(first..self.completion.reach(self.next))?;
-            if let Some(state) = state {
-                self.merge(&state)?;
-            }
+            self.merge(&state)?;
             timer.done();
             let complete = self.completion.complete(self.next) - self.held.start;
             self.rows = 0..complete as usize * self.width;

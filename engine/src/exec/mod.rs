@@ -7,9 +7,11 @@ mod assemble;
 pub mod block;
 mod completion;
 mod evaluate;
+mod halo;
 mod leaf;
 mod merging;
 mod operator;
+mod origin;
 mod passes;
 mod pivot;
 mod predicate;
@@ -34,10 +36,14 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::scan::CellTable;
 
 pub use evaluate::{BlockColumn, CellExpressions};
+pub use origin::{GridPlan, Origin, Recipe, is_grid_operator, operator_at, origin_of};
+pub use passes::PassesExec;
 pub use pivot::PivotExec;
 pub use pivot::kernel as kernel_error;
 pub use read::BlockReadExec;
 pub use reduce::plan_reduce;
+pub use reduce_final::GridReduceFinalExec;
+pub use reduce_partial::GridReducePartialExec;
 pub use reduce_spec::{AggregateSpec, GroupAxis, Grouping, ReduceSpec};
 pub use settings::PlanSettings;
 pub use windowed::BlockPlan;
@@ -49,7 +55,6 @@ pub fn rows_of_cells(
     columns: &[usize],
     settings: PlanSettings,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let variables = columns.iter().copied().filter(|&column| table.columns()[column].kind.axis().is_none()).collect();
-    let blocks = BlockPlan::new(&table, variables, &[], settings)?;
-    Ok(Arc::new(PivotExec::with_windows(&blocks, table, columns, [])?))
+    let what = GridPlan::Cells { table, columns: columns.to_vec(), windows: Vec::new() };
+    Arc::new(Recipe { what, settings }).plan()
 }

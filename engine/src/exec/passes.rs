@@ -25,6 +25,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::evaluate::CellExpressions;
 use super::operator::operator_methods;
+use super::origin::OriginCell;
 use super::read::READ_COUNTERS;
 use super::reduce::plan_in_one_pass;
 use super::reduce_spec::{AggregateSpec, GroupAxis, Grouping};
@@ -50,6 +51,7 @@ pub struct PassesExec {
     /// Bytes of a value that is kept.
     value_bytes: usize,
     settings: PlanSettings,
+    pub(super) origin: OriginCell,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -72,8 +74,8 @@ impl PassesExec {
         let value_bytes = value_bytes(&reduce.table, &order_statistics)?;
         let counts = plan_in_one_pass(&counting(reduce, axis, &order_statistics)?, settings)?;
         let (reduce, properties) = (Arc::new(reduce.clone()), Arc::clone(whole.properties()));
-        let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Some(Self { counts, reduce, axis, groups, value_bytes, settings, properties, metrics }))
+        let (origin, metrics) = (OriginCell::default(), ExecutionPlanMetricsSet::new());
+        Ok(Some(Self { counts, reduce, axis, groups, value_bytes, settings, origin, properties, metrics }))
     }
 }
 
@@ -139,6 +141,7 @@ impl ExecutionPlan for PassesExec {
             groups: self.groups.clone(),
             value_bytes: self.value_bytes,
             settings: self.settings,
+            origin: Arc::clone(&self.origin),
             properties: Arc::clone(&self.properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }))

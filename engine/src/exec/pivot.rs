@@ -20,6 +20,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::block::Block;
 use super::evaluate::BlockColumn;
 use super::operator::operator_methods;
+use super::origin::OriginCell;
 use super::windowed::BlockPlan;
 use crate::kernel::gather;
 use crate::scan::{CellTable, ColumnKind, Order};
@@ -31,6 +32,7 @@ pub struct PivotExec {
     table: Arc<CellTable>,
     columns: Arc<Vec<PivotColumn>>,
     schema: SchemaRef,
+    pub(super) origin: OriginCell,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -78,8 +80,8 @@ impl PivotExec {
         }
         let input = Arc::clone(&plan.blocks);
         let properties = Arc::new(input.properties().as_ref().clone().with_eq_properties(equivalence));
-        let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { input, table, columns: Arc::new(pivoted), schema, properties, metrics })
+        let (columns, origin, metrics) = (Arc::new(pivoted), OriginCell::default(), ExecutionPlanMetricsSet::new());
+        Ok(Self { input, table, columns, schema, origin, properties, metrics })
     }
 }
 
@@ -129,12 +131,17 @@ impl ExecutionPlan for PivotExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = children.swap_remove(0);
+        // A scheduler may leave some of the partitions only.
+        let equivalence = self.properties.eq_properties.clone();
+        let properties = Arc::new(input.properties().as_ref().clone().with_eq_properties(equivalence));
         Ok(Arc::new(Self {
-            input: children.swap_remove(0),
+            input,
             table: Arc::clone(&self.table),
             columns: Arc::clone(&self.columns),
             schema: Arc::clone(&self.schema),
-            properties: Arc::clone(&self.properties),
+            origin: Arc::clone(&self.origin),
+            properties,
             metrics: ExecutionPlanMetricsSet::new(),
         }))
     }

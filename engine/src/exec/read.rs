@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::internal_err;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
@@ -17,8 +18,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::array_reader::ArrayReader;
 use super::block::{Block, block_schema};
-use super::leaf::{Descriptor, descriptors, leaf};
+use super::halo::{Halo, continues};
+use super::leaf::{Descriptor, descriptors, leaf, runs};
 use super::operator::operator_methods;
+use super::origin::OriginCell;
 use super::settings::PlanSettings;
 use super::shared_chunks::SharedChunks;
 use super::work::WorkGrid;
@@ -34,21 +37,13 @@ pub struct BlockReadExec {
     columns: Vec<usize>,
     work: Arc<WorkGrid>,
     halo: Option<Halo>,
+    /// The run of each partition that is here: a scheduler may have left only some of the plan's.
+    runs: Arc<[Descriptor]>,
     chunks: Arc<SharedChunks>,
     schema: SchemaRef,
+    pub(super) origin: OriginCell,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
-}
-
-/// Cells beyond a partition's own that a window along an axis looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Halo {
-    /// The axis of the window.
-    pub axis: usize,
-    /// Cells before the first one.
-    pub before: u64,
-    /// Cells after the last one.
-    pub after: u64,
 }
 
 impl BlockReadExec {
@@ -62,7 +57,7 @@ impl BlockReadExec {
     ) -> Result<Arc<Self>> {
         let work = Arc::new(WorkGrid::new(&table, &columns, halo.map(|halo| halo.axis), settings));
         let input = leaf(&work.partitions())?;
-        Ok(Arc::new(Self::new(input, table, columns, work, halo)))
+        Ok(Arc::new(Self::new(input, table, columns, work, halo)?))
     }
 
     fn new(
@@ -71,7 +66,8 @@ impl BlockReadExec {
         columns: Vec<usize>,
         work: Arc<WorkGrid>,
         halo: Option<Halo>,
-    ) -> Self {
+    ) -> Result<Self> {
+        let runs = runs(&input)?.into();
         let schema = block_schema(columns.iter().map(|&column| {
             let field = &table.columns()[column].field;
             (field.name().clone(), field.data_type().clone())
@@ -84,8 +80,8 @@ impl BlockReadExec {
             Boundedness::Bounded,
         );
         let metrics = ExecutionPlanMetricsSet::new();
-        let (properties, chunks) = (Arc::new(properties), Arc::default());
-        Self { input, table, columns, work, halo, chunks, schema, properties, metrics }
+        let (properties, chunks, origin) = (Arc::new(properties), Arc::default(), OriginCell::default());
+        Ok(Self { input, table, columns, work, halo, runs, chunks, schema, origin, properties, metrics })
     }
 
     /// Chunks that hold a selected cell, and all chunks, of the arrays together.
@@ -102,6 +98,13 @@ impl BlockReadExec {
             counts = (counts.0.saturating_add(needed), counts.1.saturating_add(all));
         }
         counts
+    }
+
+    /// Cells of the partitions that are here, about.
+    fn cells_here(&self) -> u64 {
+        let blocks: u64 = self.runs.iter().map(|run| run.end - run.start).sum();
+        let cells = u128::from(self.work.cells()) * u128::from(blocks) / u128::from(self.work.total().max(1));
+        u64::try_from(cells).unwrap_or(u64::MAX)
     }
 
     /// The blocks there are.
@@ -153,13 +156,15 @@ impl ExecutionPlan for BlockReadExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input = children.swap_remove(0);
-        let columns = self.columns.clone();
-        Ok(Arc::new(Self::new(input, Arc::clone(&self.table), columns, Arc::clone(&self.work), self.halo)))
+        let (table, work) = (Arc::clone(&self.table), Arc::clone(&self.work));
+        let mut replaced = Self::new(input, table, self.columns.clone(), work, self.halo)?;
+        replaced.origin = Arc::clone(&self.origin);
+        Ok(Arc::new(replaced))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let mut reader = BlockReader::new(self, partition, &context);
-        reader.prefetch(partition);
+        reader.prefetch(self.runs.get(partition));
         let input = self.input.execute(partition, context)?;
         let runs = input
             .map(|batch| descriptors(&batch?))
@@ -192,6 +197,7 @@ struct BlockReader {
     arrays: Vec<ArrayReader>,
     work: Arc<WorkGrid>,
     halo: Option<Halo>,
+    runs: Arc<[Descriptor]>,
     lengths: Vec<u64>,
     schema: SchemaRef,
     progress: Option<Arc<Progress>>,
@@ -231,7 +237,7 @@ impl BlockReader {
         let metrics = ReadMetrics { baseline, chunks, encoded, decoded, blocks };
         let progress = context.session_config().get_extension::<Progress>();
         if let (Some(progress), 0) = (&progress, partition) {
-            progress.plan_work(plan.work.cells().saturating_mul(plan.columns.len() as u64));
+            progress.plan_work(plan.cells_here().saturating_mul(plan.columns.len() as u64));
         }
         let reader = |&column: &usize| ArrayReader::new(&plan.table, column, Arc::clone(&plan.chunks), context);
         let arrays = plan.columns.iter().map(reader).collect();
@@ -239,6 +245,7 @@ impl BlockReader {
             arrays,
             work: Arc::clone(&plan.work),
             halo: plan.halo,
+            runs: Arc::clone(&plan.runs),
             lengths: plan.table.shape(),
             schema: Arc::clone(&plan.schema),
             progress,
@@ -257,9 +264,8 @@ impl BlockReader {
     }
 
     /// Begins to fetch the chunks of a partition's first block, as far as there is leave to, before anyone asks for it.
-    fn prefetch(&mut self, partition: usize) {
-        let run = self.work.partitions().get(partition).copied();
-        let first = run.and_then(|(start, end)| (start..end).find_map(|number| self.work.block(number)));
+    fn prefetch(&mut self, run: Option<&Descriptor>) {
+        let first = run.and_then(|run| (run.start..run.end).find_map(|number| self.work.block(number)));
         if let (Some(region), true) = (first, tokio::runtime::Handle::try_current().is_ok()) {
             self.arrays.iter_mut().for_each(|array| {
                 array.look_ahead(&region);
@@ -323,8 +329,13 @@ impl BlockReader {
         }
     }
 
-    /// Tells the partition on the other side of a boundary, where that block lies, what was read here.
+    /// Tells the partition on the other side of a boundary, where that block lies, what was read here; unless one of the
+    /// two runs elsewhere.
     fn pass(&self, boundary: u64, block: Option<u64>) {
+        let is_here = |partition: u64| self.runs.iter().any(|run| run.partition == partition);
+        if !boundary.checked_sub(1).is_some_and(is_here) || !is_here(boundary) {
+            return;
+        }
         let block = block.filter(|&block| block < self.work.total()).and_then(|block| self.work.block(block));
         if let Some(there) = block {
             self.arrays.iter().for_each(|array| array.pass(boundary, &there));
@@ -354,31 +365,20 @@ impl BlockReader {
     }
 }
 
-/// Whether `next` begins along `axis` where `last` ends, over the same cells of the other axes.
-pub fn continues(last: &Region, next: &Region, axis: usize) -> bool {
-    (0..last.rank()).all(|other| match other == axis {
-        true => last.end(axis) == next.start[axis],
-        false => last.start[other] == next.start[other] && last.shape[other] == next.shape[other],
-    })
-}
-
-impl Halo {
-    /// What a window at the first cells of `region` looks at before them.
-    fn before(&self, region: &Region) -> Option<Region> {
-        let length = self.before.min(region.start[self.axis]);
-        self.cells(region, region.start[self.axis] - length, length)
-    }
-
-    /// What a window at the last cells of `region` looks at after them, of an axis of so many cells.
-    fn after(&self, region: &Region, cells: u64) -> Option<Region> {
-        let end = region.end(self.axis);
-        self.cells(region, end, self.after.min(cells.saturating_sub(end)))
-    }
-
-    fn cells(&self, region: &Region, start: u64, length: u64) -> Option<Region> {
-        let mut halo = region.clone();
-        halo.start[self.axis] = start;
-        halo.shape[self.axis] = length;
-        (length > 0).then_some(halo)
+/// The run of blocks that a partition of a plan of blocks reads, which is told by the leaf: where a scheduler left some of
+/// the partitions only, the place of one is not its number.
+pub fn run_of(blocks: &Arc<dyn ExecutionPlan>, partition: usize) -> Result<Descriptor> {
+    let mut plan = blocks;
+    loop {
+        if let Some(read) = plan.downcast_ref::<BlockReadExec>() {
+            return match read.runs.get(partition) {
+                Some(run) => Ok(*run),
+                None => internal_err!("expected one of {} partitions, found {partition}", read.runs.len()),
+            };
+        }
+        match plan.children().first() {
+            Some(child) => plan = child,
+            None => return internal_err!("no blocks are read under {}", blocks.name()),
+        }
     }
 }

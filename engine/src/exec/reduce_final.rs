@@ -20,6 +20,7 @@ use futures::stream;
 use super::completion::Completion;
 use super::merging::{Merging, States};
 use super::operator::operator_methods;
+use super::origin::OriginCell;
 use super::reduce_partial::{Reduction, describe};
 use super::turns::Turns;
 
@@ -32,6 +33,7 @@ pub struct GridReduceFinalExec {
     reduction: Arc<Reduction>,
     completion: Arc<Completion>,
     turns: Arc<Turns>,
+    pub(super) origin: OriginCell,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -64,8 +66,8 @@ impl GridReduceFinalExec {
             if completion.is_early() { EmissionType::Incremental } else { EmissionType::Final },
             Boundedness::Bounded,
         );
-        let metrics = ExecutionPlanMetricsSet::new();
-        Self { input, reduction, completion, turns, properties: Arc::new(properties), metrics }
+        let (origin, metrics) = (OriginCell::default(), ExecutionPlanMetricsSet::new());
+        Self { input, reduction, completion, turns, origin, properties: Arc::new(properties), metrics }
     }
 }
 
@@ -88,7 +90,9 @@ impl ExecutionPlan for GridReduceFinalExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (reduction, completion) = (Arc::clone(&self.reduction), Arc::clone(&self.completion));
-        Ok(Arc::new(Self::new(children.swap_remove(0), reduction, completion, Arc::clone(&self.turns))))
+        let mut replaced = Self::new(children.swap_remove(0), reduction, completion, Arc::clone(&self.turns));
+        replaced.origin = Arc::clone(&self.origin);
+        Ok(Arc::new(replaced))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -20,7 +20,9 @@ use futures::{Stream, StreamExt, stream};
 use super::block::{Block, list_of, one_list};
 use super::evaluate::{CellExpressions, CellValues, without_widening};
 use super::operator::operator_methods;
+use super::origin::OriginCell;
 use super::pivot::kernel;
+use super::read::run_of;
 use super::reduce_spec::{AggregateSpec, ReduceSpec, cells_of};
 use super::turns::Turns;
 use super::work::WorkGrid;
@@ -36,6 +38,7 @@ pub struct GridReducePartialExec {
     work: Arc<WorkGrid>,
     turns: Arc<Turns>,
     schema: SchemaRef,
+    pub(super) origin: OriginCell,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -168,9 +171,22 @@ impl GridReducePartialExec {
             work,
             turns: Arc::new(Turns::new(threads)),
             schema,
+            origin: OriginCell::default(),
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         })
+    }
+}
+
+impl GridReducePartialExec {
+    /// The same over another input, with nobody beside it who takes the states: all of its partitions work at once, since
+    /// whoever gave them to it counted them.
+    pub fn alone(&self, mut inputs: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
+        let input = inputs.swap_remove(0);
+        let partitions = input.properties().partitioning.partition_count();
+        let mut alone = Self::new(input, Arc::clone(&self.reduction), Arc::clone(&self.work), partitions)?;
+        alone.origin = Arc::clone(&self.origin);
+        Ok(alone)
     }
 }
 
@@ -207,7 +223,7 @@ impl ExecutionPlan for GridReducePartialExec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input = children.swap_remove(0);
         let mut replaced = Self::new(input, Arc::clone(&self.reduction), Arc::clone(&self.work), 1)?;
-        replaced.turns = Arc::clone(&self.turns);
+        (replaced.turns, replaced.origin) = (Arc::clone(&self.turns), Arc::clone(&self.origin));
         Ok(Arc::new(replaced))
     }
 
@@ -216,16 +232,18 @@ impl ExecutionPlan for GridReducePartialExec {
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let turns = Arc::clone(&self.turns);
         let (reduction, schema) = (Arc::clone(&self.reduction), Arc::clone(&self.schema));
-        let bounds = self.work.partitions().get(partition).and_then(|&(start, end)| self.work.bounds(start, end));
+        let run = run_of(&self.input, partition)?;
+        let bounds = self.work.bounds(run.start, run.end);
+        let number = run.partition;
         let mut input = self.input.execute(partition, context)?;
         let state = stream::once(async move {
-            let _started = turns.start(partition).await;
+            let _started = turns.start(number).await;
             let first = input.next().await;
             let turn = turns.work().await;
             let input = stream::iter(first).chain(input);
             let folded = fold(&reduction, input, bounds, memory, &baseline).await?;
-            turns.finish(partition, turn);
-            folded.into_batch(partition, &schema)
+            turns.finish(number, turn);
+            folded.into_batch(number, &schema)
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), state)))
     }
@@ -269,9 +287,9 @@ async fn fold(
 }
 
 impl Folded {
-    fn into_batch(self, partition: usize, schema: &SchemaRef) -> Result<RecordBatch> {
+    fn into_batch(self, partition: u64, schema: &SchemaRef) -> Result<RecordBatch> {
         let place = Block { region: self.groups, values: Vec::new() }.into_batch(&super::block::block_schema([]))?;
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(UInt64Array::from(vec![partition as u64]))];
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(UInt64Array::from(vec![partition]))];
         columns.extend(place.columns().iter().cloned());
         columns.extend(self.states.into_iter().map(one_list));
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)

@@ -18,10 +18,10 @@ pub struct Turns {
     working: Arc<Semaphore>,
     started: Arc<Semaphore>,
     /// The first partition that has not started.
-    next: watch::Sender<usize>,
+    next: watch::Sender<u64>,
     are_states_taken: AtomicBool,
     /// The turns of partitions whose states wait to be taken.
-    finished: Mutex<HashMap<usize, Turn>>,
+    finished: Mutex<HashMap<u64, Turn>>,
 }
 
 /// A partition's turn, until it is dropped.
@@ -47,7 +47,7 @@ impl Turns {
 
     /// Waits until a partition may begin to fetch. What an execution before this one, which was given up, left of it is
     /// cleared away.
-    pub async fn start(&self, partition: usize) -> Turn {
+    pub async fn start(&self, partition: u64) -> Turn {
         self.take(partition);
         if self.are_states_taken.load(Ordering::Relaxed) {
             // Not `==`: what was started by an execution that was given up is no turn that could still come.
@@ -67,14 +67,14 @@ impl Turns {
     }
 
     /// Tells that the state of a partition is complete.
-    pub fn finish(&self, partition: usize, turn: Turn) {
+    pub fn finish(&self, partition: u64, turn: Turn) {
         if self.are_states_taken.load(Ordering::Relaxed) {
             self.finished.lock().insert(partition, turn);
         }
     }
 
     /// Tells that the state of a partition was taken.
-    pub fn take(&self, partition: usize) {
+    pub fn take(&self, partition: u64) {
         self.finished.lock().remove(&partition);
     }
 }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     /// The order in which partitions start, whoever asks first.
-    async fn order(turns: &Turns, asking: impl Iterator<Item = usize>) -> Vec<usize> {
+    async fn order(turns: &Turns, asking: impl Iterator<Item = u64>) -> Vec<u64> {
         let started = Mutex::new(Vec::new());
         let start = |partition| {
             let started = &started;

@@ -22,6 +22,7 @@ use tokio::sync::OnceCell;
 use super::block::{Block, block_schema};
 use super::evaluate::BlockColumn;
 use super::operator::operator_methods;
+use super::origin::OriginCell;
 use super::pivot::kernel;
 use super::reduce_spec::ReduceSpec;
 use crate::array::Region;
@@ -37,6 +38,7 @@ pub struct GroupedWindowExec {
     columns: Vec<BlockColumn>,
     schema: SchemaRef,
     held: Arc<OnceCell<Arc<HeldGroups>>>,
+    pub(super) origin: OriginCell,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -84,8 +86,8 @@ impl GroupedWindowExec {
         let schema = block_schema(columns.iter().map(|column| (column.name.clone(), column.data_type.clone())));
         let equivalence = EquivalenceProperties::new(Arc::clone(&schema));
         let properties = Arc::new(input.properties().as_ref().clone().with_eq_properties(equivalence));
-        let (held, metrics) = (Arc::default(), ExecutionPlanMetricsSet::new());
-        Self { input, groups, grouping, columns, schema, held, properties, metrics }
+        let (held, origin, metrics) = (Arc::default(), OriginCell::default(), ExecutionPlanMetricsSet::new());
+        Self { input, groups, grouping, columns, schema, held, origin, properties, metrics }
     }
 
     /// The columns of the blocks with the aggregates.
@@ -113,7 +115,9 @@ impl ExecutionPlan for GroupedWindowExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (groups, input) = (children.swap_remove(1), children.swap_remove(0));
-        Ok(Arc::new(Self::with_columns(input, groups, Arc::clone(&self.grouping), self.columns.clone())))
+        let mut replaced = Self::with_columns(input, groups, Arc::clone(&self.grouping), self.columns.clone());
+        replaced.origin = Arc::clone(&self.origin);
+        Ok(Arc::new(replaced))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -21,7 +21,9 @@ use super::block::{Block, block_schema};
 use super::evaluate::{BlockColumn, CellExpressions, CellValues};
 use super::operator::operator_methods;
 use super::pivot::kernel;
-use super::read::{Halo, continues};
+use super::halo::{Halo, continues};
+use super::origin::OriginCell;
+use super::read::run_of;
 use super::work::WorkGrid;
 use crate::kernel::{Along, Cells, MovingWindow, Stretch, WindowKind};
 use crate::scan::{CellTable, nan_to_null};
@@ -33,6 +35,7 @@ pub struct MovingWindowExec {
     input: Arc<dyn ExecutionPlan>,
     windows: Arc<PreparedWindows>,
     work: Arc<WorkGrid>,
+    pub(super) origin: OriginCell,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -89,7 +92,8 @@ impl MovingWindowExec {
     pub fn new(input: Arc<dyn ExecutionPlan>, windows: Arc<PreparedWindows>, work: Arc<WorkGrid>) -> Self {
         let equivalence = EquivalenceProperties::new(Arc::clone(&windows.schema));
         let properties = input.properties().as_ref().clone().with_eq_properties(equivalence);
-        Self { input, windows, work, properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() }
+        let (origin, metrics) = (OriginCell::default(), ExecutionPlanMetricsSet::new());
+        Self { input, windows, work, origin, properties: Arc::new(properties), metrics }
     }
 }
 
@@ -109,19 +113,21 @@ impl ExecutionPlan for MovingWindowExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(children.swap_remove(0), Arc::clone(&self.windows), Arc::clone(&self.work))))
+        let mut replaced = Self::new(children.swap_remove(0), Arc::clone(&self.windows), Arc::clone(&self.work));
+        replaced.origin = Arc::clone(&self.origin);
+        Ok(Arc::new(replaced))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let memory = MemoryConsumer::new("MovingWindowExec").register(context.memory_pool());
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let input = self.input.execute(partition, context)?;
-        let (next, end) = self.work.partitions().get(partition).copied().unwrap_or((0, 0));
+        let run = run_of(&self.input, partition)?;
         let chain = Chain {
             windows: Arc::clone(&self.windows),
             work: Arc::clone(&self.work),
-            next,
-            end,
+            next: run.start,
+            end: run.end,
             held: VecDeque::new(),
             ready: VecDeque::new(),
             memory,

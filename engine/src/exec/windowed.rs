@@ -8,7 +8,9 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::evaluate::{BlockColumn, CellExpressions, without_widening};
-use super::read::{BlockReadExec, Halo};
+use super::halo::Halo;
+use super::read::BlockReadExec;
+use super::pivot::PivotExec;
 use super::reduce::{states, two_phases};
 use super::reduce_spec::{AggregateSpec, Grouping, ReduceSpec};
 use super::settings::PlanSettings;
@@ -16,7 +18,7 @@ use super::window_grouped::GroupedWindowExec;
 use super::window_moving::{MovingWindowExec, PreparedWindows};
 use super::work::WorkGrid;
 use crate::kernel::MovingWindow;
-use crate::logical::{GridWindow, GridWindowKind};
+use crate::logical::{GridWindow, GridWindowKind, neighbours};
 use crate::scan::{CellTable, variables_in};
 
 /// A plan of blocks, the numbering of these blocks, and the columns that they have.
@@ -116,6 +118,26 @@ impl BlockPlan {
     fn type_of(&self, table: &CellTable, expression: &Expr) -> Result<arrow::datatypes::DataType> {
         CellExpressions::new(table, self.columns.clone(), std::slice::from_ref(expression))?.data_type(0)
     }
+}
+
+/// The plan that gives columns of a table, and windows over its cells, as rows. The variables that group keys are made of
+/// were read.
+pub fn plan_cells(
+    table: &Arc<CellTable>,
+    columns: &[usize],
+    windows: &[GridWindow],
+    settings: PlanSettings,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let is_variable = |column: &usize| table.columns()[*column].kind.axis().is_none();
+    let mut read: Vec<usize> = columns.iter().copied().filter(is_variable).collect();
+    for column in variables_in(table, neighbours(windows))? {
+        if !read.contains(&column) {
+            read.push(column);
+        }
+    }
+    let plan = BlockPlan::new(table, read, windows, settings)?;
+    let names = windows.iter().map(|window| window.name.as_str());
+    Ok(Arc::new(PivotExec::with_windows(&plan, Arc::clone(table), columns, names)?))
 }
 
 /// Name, window, argument and axis of the moving windows.

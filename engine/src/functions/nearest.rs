@@ -11,39 +11,88 @@ use arrow::datatypes::{DataType, Float64Type};
 use arrow::datatypes::{Field, FieldRef};
 use datafusion::common::{ScalarValue, exec_err, plan_err};
 use datafusion::error::Result;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, Expr, ScalarUDF, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use parking_lot::RwLock;
 
-/// Labels of a dimension.
-pub type LabelTable = ArrayRef;
+use crate::scan::{Axis, LabelledDataset};
+
+/// Labels of a dimension of a dataset, those of the cells that are read.
+#[derive(Debug, Clone)]
+pub struct LabelTable {
+    /// The dataset.
+    pub dataset: Arc<LabelledDataset>,
+    /// The dimension, and which of its cells are read.
+    pub axis: Axis,
+    /// The labels.
+    pub labels: ArrayRef,
+}
+
+impl LabelTable {
+    /// The labels of the cells of an axis that are read.
+    pub fn new(dataset: Arc<LabelledDataset>, axis: Axis) -> Result<Self> {
+        let labels = axis.selected_labels()?;
+        Ok(Self { dataset, axis, labels })
+    }
+}
 
 /// Labels by table and dimension.
-pub type LabelTables = Arc<RwLock<HashMap<(String, String), LabelTable>>>;
+pub type LabelTables = Arc<RwLock<HashMap<(String, String), Arc<LabelTable>>>>;
 
 /// The function.
 #[derive(Debug)]
 pub struct NearestLabel {
-    tables: LabelTables,
+    known: Known,
     signature: Signature,
+}
+
+/// The labels that the function knows.
+#[derive(Debug)]
+enum Known {
+    /// Those of all joins of a session: which of them a call means, its arguments tell.
+    All(LabelTables),
+    /// Those that one call means: calls are bound to them before they are planned, so that a plan holds what it needs.
+    One(Arc<LabelTable>),
 }
 
 impl NearestLabel {
     /// The function over these labels.
     pub fn new(tables: LabelTables) -> Self {
-        let signature = Signature::one_of(vec![TypeSignature::Any(3), TypeSignature::Any(4)], Volatility::Immutable);
-        Self { tables, signature }
+        Self::knowing(Known::All(tables))
     }
 
-    fn labels(&self, table: Option<&ScalarValue>, dimension: Option<&ScalarValue>) -> Result<ArrayRef> {
+    /// The function over the labels of one dimension.
+    pub fn of(table: Arc<LabelTable>) -> Self {
+        Self::knowing(Known::One(table))
+    }
+
+    fn knowing(known: Known) -> Self {
+        let signature = Signature::one_of(vec![TypeSignature::Any(3), TypeSignature::Any(4)], Volatility::Immutable);
+        Self { known, signature }
+    }
+
+    /// The labels, where they are those of one dimension.
+    pub fn table(&self) -> Option<&Arc<LabelTable>> {
+        match &self.known {
+            Known::All(_) => None,
+            Known::One(table) => Some(table),
+        }
+    }
+
+    fn labels(&self, table: Option<&ScalarValue>, dimension: Option<&ScalarValue>) -> Result<Arc<LabelTable>> {
+        let tables = match &self.known {
+            Known::All(tables) => tables,
+            Known::One(table) => return Ok(Arc::clone(table)),
+        };
         let (Some(Some(Some(table))), Some(Some(Some(dimension)))) =
             (table.map(ScalarValue::try_as_str), dimension.map(ScalarValue::try_as_str))
         else {
             return plan_err!("nearest stands only where it is compared with a dimension: e.lat = nearest(s.lat)");
         };
-        match self.tables.read().get(&(table.to_string(), dimension.to_string())) {
-            Some(labels) => Ok(Arc::clone(labels)),
+        match tables.read().get(&(table.to_string(), dimension.to_string())) {
+            Some(table) => Ok(Arc::clone(table)),
             None => plan_err!("no labels of {table}.{dimension}"),
         }
     }
@@ -51,7 +100,11 @@ impl NearestLabel {
 
 impl PartialEq for NearestLabel {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.tables, &other.tables)
+        match (&self.known, &other.known) {
+            (Known::All(tables), Known::All(others)) => Arc::ptr_eq(tables, others),
+            (Known::One(table), Known::One(other)) => Arc::ptr_eq(table, other),
+            _ => false,
+        }
     }
 }
 
@@ -77,8 +130,18 @@ impl ScalarUDFImpl for NearestLabel {
     }
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs) -> Result<FieldRef> {
-        let labels = self.labels(arguments.scalar_arguments[1], arguments.scalar_arguments[2])?;
-        Ok(Arc::new(Field::new("nearest_label", labels.data_type().clone(), true)))
+        let table = self.labels(arguments.scalar_arguments[1], arguments.scalar_arguments[2])?;
+        Ok(Arc::new(Field::new("nearest_label", table.labels.data_type().clone(), true)))
+    }
+
+    fn simplify(&self, arguments: Vec<Expr>, _context: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        let (Known::All(_), [_, Expr::Literal(table, _), Expr::Literal(dimension, _), ..]) =
+            (&self.known, arguments.as_slice())
+        else {
+            return Ok(ExprSimplifyResult::Original(arguments));
+        };
+        let bound = ScalarUDF::from(Self::of(self.labels(Some(table), Some(dimension))?));
+        Ok(ExprSimplifyResult::Simplified(bound.call(arguments)))
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -86,7 +149,7 @@ impl ScalarUDFImpl for NearestLabel {
             Some(ColumnarValue::Scalar(value)) => Some(value),
             _ => None,
         };
-        let labels = self.labels(constant(1), constant(2))?;
+        let labels = Arc::clone(&self.labels(constant(1), constant(2))?.labels);
         let tolerance = match constant(3).map(|value| value.cast_to(&DataType::Float64)).transpose()? {
             Some(ScalarValue::Float64(Some(tolerance))) => tolerance,
             None => f64::INFINITY,

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::axis::order_of;
 use super::{Axis, Order};
 use crate::array::{Positions, Region};
+use crate::catalog::Address;
 use crate::dataset::{Dataset, Variable};
 use crate::error::Error;
 use crate::source::SourceError;
@@ -32,6 +33,8 @@ pub struct LabelledDataset {
     pub name: String,
     /// The dataset.
     pub dataset: Arc<Dataset>,
+    /// Where it is, if others can open it too.
+    pub address: Option<Address>,
     labels: HashMap<String, (ArrayRef, Order)>,
     /// Variables of one dimension that group keys are made of, once they were needed.
     loaded: Mutex<HashMap<String, ArrayRef>>,
@@ -53,7 +56,13 @@ impl LabelledDataset {
             Ok((dimension.name.clone(), (values, order)))
         });
         let labels = try_join_all(read).await?.into_iter().collect();
-        Ok(Self { name: name.to_string(), dataset, labels, loaded: Mutex::default() })
+        Ok(Self { name: name.to_string(), dataset, address: None, labels, loaded: Mutex::default() })
+    }
+
+    /// The dataset, opened at an address.
+    #[must_use]
+    pub fn at(self, address: Address) -> Self {
+        Self { address: Some(address), ..self }
     }
 
     /// Reads a variable whole, once.

@@ -76,6 +76,11 @@ fn golden_errors() {
 
 /// Runs every case of a file, which holds `at_least` so many, and tells of all that fail.
 fn check_file(file: &str, at_least: usize) {
+    check_cases(file, at_least, &ALL_SETTINGS, &|_| ());
+}
+
+/// Runs every case of a file in some ways, in sessions that are prepared first.
+pub fn check_cases(file: &str, at_least: usize, ways: &[Settings], prepare: &dyn Fn(&Session)) {
     let cases = read_cases(file);
     assert!(cases.len() >= at_least, "{file}: {} cases, expected {at_least} or more", cases.len());
     let only = std::env::var("QUARRAY_GOLDEN").ok();
@@ -87,8 +92,8 @@ fn check_file(file: &str, at_least: usize) {
             continue;
         }
         count += 1;
-        for settings in ALL_SETTINGS {
-            if let Err(difference) = check(case, settings, &mut sessions) {
+        for &settings in ways {
+            if let Err(difference) = check(case, settings, prepare, &mut sessions) {
                 failures.push(format!(
                     "{} {settings:?}\n    {}\n    {difference}",
                     case.name,
@@ -106,6 +111,7 @@ fn check_file(file: &str, at_least: usize) {
 fn check(
     case: &Case,
     settings: Settings,
+    prepare: &dyn Fn(&Session),
     sessions: &mut HashMap<(Settings, Vec<String>), Session>,
 ) -> Result<(), String> {
     let key = (settings, case.stores.clone());
@@ -113,6 +119,7 @@ fn check(
         Some(session) if case.setup.is_empty() => session.clone(),
         _ => {
             let session = settings.session();
+            prepare(&session);
             for store in &case.stores {
                 attach(&session, store, &store_path(store))?;
             }

@@ -9,7 +9,7 @@ use crate::store::{ArrayToWrite, Stored, write_store};
 const SHAPE: [usize; 3] = [130, 40, 37];
 
 /// Whole; slabs as files often have them; tiles; series.
-const CHUNKINGS: [[usize; 3]; 4] = [[130, 40, 37], [10, 40, 37], [31, 13, 16], [130, 3, 5]];
+pub const CHUNKINGS: [[usize; 3]; 4] = [[130, 40, 37], [10, 40, 37], [31, 13, 16], [130, 3, 5]];
 
 /// A block of part of a slab, of some slabs, of everything.
 const BLOCK_BYTES: [u64; 4] = [4 << 10, 64 << 10, 1 << 20, 64 << 20];
@@ -17,7 +17,7 @@ const BLOCK_BYTES: [u64; 4] = [4 << 10, 64 << 10, 1 << 20, 64 << 20];
 const THREADS: [usize; 4] = [1, 2, 3, 7];
 
 /// Reductions along every side, groups, masks, arithmetic of two arrays, windows, anomalies, order statistics.
-const QUERIES: [&str; 12] = [
+pub const QUERIES: [&str; 12] = [
     "FROM ds |> REDUCE avg(a) ALONG y, x",
     "FROM ds |> REDUCE avg(a) AS m, stddev(b) AS s, min(a) AS low, max(b) AS high ALONG t",
     "FROM ds |> AGGREGATE avg(a) AS v, sum(b) AS s GROUP BY y, x, t % 12 AS month",
@@ -58,7 +58,7 @@ fn answers_do_not_depend_on_chunks_blocks_or_threads() {
     }
 }
 
-fn write_chunks_of(folder: &Path, chunk_shape: [usize; 3]) -> std::path::PathBuf {
+pub fn write_chunks_of(folder: &Path, chunk_shape: [usize; 3]) -> std::path::PathBuf {
     let path = folder.join(chunk_shape.map(|length| length.to_string()).join("x"));
     let cells: usize = SHAPE.iter().product();
     // Cells far from each other in size, with missing ones among them, and a column of nothing else.
@@ -91,7 +91,7 @@ fn answer(store: &Path, query: &str, threads: usize, block_bytes: u64) -> Answer
 }
 
 /// Fails unless both are the same, floats up to a share of their size.
-fn same(expected: &Answer, found: &Answer, allowed: f64, what: &str) {
+pub fn same(expected: &Answer, found: &Answer, allowed: f64, what: &str) {
     assert_eq!(expected.rows(), found.rows(), "{what}");
     for (wanted, column) in expected.columns.iter().zip(&found.columns) {
         assert_eq!(wanted.name, column.name, "{what}");

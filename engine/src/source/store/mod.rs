@@ -27,11 +27,13 @@ mod failure;
 mod key;
 mod local;
 mod options;
+mod portable;
 mod remote;
 
 pub(crate) use key::check as check_key;
 pub use arriving::Arriving;
 pub use local::LocalFile;
+pub use portable::Portable;
 
 /// Options of a store, credentials among them: names in lower case, values as text.
 ///

@@ -68,6 +68,11 @@ impl Options {
         Ok(Self { values })
     }
 
+    /// Every option that was given.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.values.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
     /// The value of an option.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())

@@ -1,0 +1,215 @@
+//! The codec: operators of ours by their recipes, all others by Ballista.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use ballista_core::serde::BallistaPhysicalExtensionCodec;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
+use parking_lot::Mutex;
+use prost::Message;
+use quarray_engine::exec::{Recipe, is_grid_operator, operator_at, origin_of};
+
+use super::datasets::Datasets;
+use super::expressions::{Expressions, aggregate_function};
+use super::recipes::{decode_recipe, encode_recipe};
+use super::{CodecError, message};
+
+/// The version of the wire form: both sides must have the same.
+pub const VERSION: u8 = 1;
+
+/// What our bytes begin with, before the version: no message of Ballista's does, whose first field has another type.
+const PREFIX: &[u8] = b"Quarray";
+
+/// Plans that are kept, so that the operators of a task, and the tasks of a job, are made from one.
+const PLANS_MAX: usize = 16;
+
+/// Writes plans that executors read.
+pub struct WireCodec {
+    ballista: BallistaPhysicalExtensionCodec,
+    datasets: Arc<Datasets>,
+    expressions: Expressions,
+    /// The bytes of recipes that are alive.
+    written: Mutex<Vec<(Weak<Recipe>, Arc<Vec<u8>>)>>,
+    /// The plans of recipes, by their bytes; those used last at the end.
+    plans: Mutex<VecDeque<PlannedRecipe>>,
+}
+
+/// The bytes of a recipe, and its plan.
+type PlannedRecipe = (Vec<u8>, Arc<dyn ExecutionPlan>);
+
+impl Default for WireCodec {
+    fn default() -> Self {
+        let datasets = Arc::new(Datasets::default());
+        Self {
+            ballista: BallistaPhysicalExtensionCodec::default(),
+            expressions: Expressions::new(Arc::clone(&datasets)),
+            datasets,
+            written: Mutex::default(),
+            plans: Mutex::default(),
+        }
+    }
+}
+
+impl WireCodec {
+    /// The bytes of an operator; none where it is none of ours.
+    pub fn encode_operator(&self, operator: &dyn ExecutionPlan) -> Result<Option<Vec<u8>>, CodecError> {
+        let Some(origin) = origin_of(operator) else {
+            return match is_grid_operator(operator) {
+                true => Err(CodecError::NoRecipe { operator: operator.name().to_string() }),
+                false => Ok(None),
+            };
+        };
+        let recipe = self.recipe_bytes(&origin.recipe)?;
+        let mut bytes = Vec::with_capacity(recipe.len() + 64);
+        with_prefix(&message::Operator { recipe: recipe.to_vec(), path: origin.path.clone() }, &mut bytes);
+        Ok(Some(bytes))
+    }
+
+    fn recipe_bytes(&self, recipe: &Arc<Recipe>) -> Result<Arc<Vec<u8>>, CodecError> {
+        let is_this = |(known, _): &&(Weak<Recipe>, Arc<Vec<u8>>)| std::ptr::eq(known.as_ptr(), Arc::as_ptr(recipe));
+        if let Some((_, bytes)) = self.written.lock().iter().find(is_this) {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes = Arc::new(encode_recipe(recipe, &self.expressions)?);
+        let mut written = self.written.lock();
+        written.retain(|(known, _)| known.strong_count() > 0);
+        written.push((Arc::downgrade(recipe), Arc::clone(&bytes)));
+        Ok(bytes)
+    }
+
+    /// The operator of these bytes, which come after the prefix.
+    fn decode_operator(
+        &self,
+        bytes: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        context: &TaskContext,
+    ) -> Result<Arc<dyn ExecutionPlan>, CodecError> {
+        let operator = message::Operator::decode(bytes)?;
+        let plan = match self.known_plan(&operator.recipe) {
+            Some(plan) => plan,
+            None => self.plan(operator.recipe, context)?,
+        };
+        Ok(operator_at(&plan, &operator.path, inputs.to_vec())?)
+    }
+
+    fn known_plan(&self, recipe: &[u8]) -> Option<Arc<dyn ExecutionPlan>> {
+        let mut plans = self.plans.lock();
+        let place = plans.iter().position(|(known, _)| known == recipe)?;
+        let found = plans.remove(place)?;
+        let plan = Arc::clone(&found.1);
+        plans.push_back(found);
+        Some(plan)
+    }
+
+    fn plan(&self, bytes: Vec<u8>, context: &TaskContext) -> Result<Arc<dyn ExecutionPlan>, CodecError> {
+        let recipe = decode_recipe(&bytes, &self.datasets, &self.expressions, context)?;
+        let plan = Arc::new(recipe).plan()?;
+        let mut plans = self.plans.lock();
+        if plans.len() == PLANS_MAX {
+            plans.pop_front();
+        }
+        plans.push_back((bytes, Arc::clone(&plan)));
+        Ok(plan)
+    }
+}
+
+/// Appends a message of ours.
+pub fn with_prefix(message: &impl Message, buffer: &mut Vec<u8>) {
+    buffer.extend_from_slice(PREFIX);
+    buffer.push(VERSION);
+    buffer.extend(message.encode_to_vec());
+}
+
+/// What follows the prefix, where it is ours and of this version.
+pub fn contents(buffer: &[u8]) -> Result<Option<&[u8]>, CodecError> {
+    match buffer.strip_prefix(PREFIX) {
+        None => Ok(None),
+        Some([VERSION, contents @ ..]) => Ok(Some(contents)),
+        Some(other) => {
+            Err(CodecError::Version { expected: VERSION, found: other.first().copied().unwrap_or_default() })
+        }
+    }
+}
+
+impl fmt::Debug for WireCodec {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("WireCodec").finish_non_exhaustive()
+    }
+}
+
+impl PhysicalExtensionCodec for WireCodec {
+    fn try_decode(
+        &self,
+        buffer: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        context: &TaskContext,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        match contents(buffer)? {
+            Some(contents) => Ok(self.decode_operator(contents, inputs, context)?),
+            None => self.ballista.try_decode(buffer, inputs, context, converter),
+        }
+    }
+
+    fn try_encode(
+        &self,
+        operator: Arc<dyn ExecutionPlan>,
+        buffer: &mut Vec<u8>,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> DataFusionResult<()> {
+        match self.encode_operator(operator.as_ref())? {
+            Some(bytes) => {
+                buffer.extend(bytes);
+                Ok(())
+            }
+            None => self.ballista.try_encode(operator, buffer, converter),
+        }
+    }
+
+    fn try_decode_udf(&self, name: &str, buffer: &[u8]) -> DataFusionResult<Arc<ScalarUDF>> {
+        Ok(self.expressions.decode_function(name, buffer)?)
+    }
+
+    fn try_encode_udf(&self, function: &ScalarUDF, buffer: &mut Vec<u8>) -> DataFusionResult<()> {
+        Ok(self.expressions.encode_function(function, buffer)?)
+    }
+
+    fn try_decode_udaf(&self, name: &str, _buffer: &[u8]) -> DataFusionResult<Arc<AggregateUDF>> {
+        Ok(aggregate_function(name)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_is_told() -> Result<(), CodecError> {
+        let mut bytes = Vec::new();
+        with_prefix(&message::Operator { recipe: vec![1], path: vec![2] }, &mut bytes);
+        let operator = message::Operator::decode(contents(&bytes)?.unwrap_or_default())?;
+        assert_eq!(operator, message::Operator { recipe: vec![1], path: vec![2] });
+        bytes[PREFIX.len()] = VERSION + 1;
+        let found = contents(&bytes);
+        assert!(matches!(found, Err(CodecError::Version { expected: VERSION, found }) if found == VERSION + 1));
+        assert!(matches!(contents(PREFIX), Err(CodecError::Version { found: 0, .. })));
+        assert!(contents(b"\x0a\x02ab")?.is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn bytes_that_are_no_plan_are_refused() {
+        let codec = WireCodec::default();
+        let context = TaskContext::default();
+        let nothing = message::Operator { recipe: Vec::new(), path: Vec::new() }.encode_to_vec();
+        for bytes in [&b"\xff\xff"[..], b"", &nothing] {
+            let found = codec.decode_operator(bytes, &[], &context);
+            assert!(matches!(found, Err(CodecError::Malformed(_))), "{bytes:?}: {found:?}");
+        }
+    }
+}
