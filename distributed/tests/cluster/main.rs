@@ -4,6 +4,7 @@
 //! names of tests to run; tests run one after the other.
 
 mod answers;
+mod bursts;
 mod leaving;
 mod losses;
 mod plans;
@@ -32,6 +33,8 @@ const TESTS: &[Test] = &[
     ("told_to_stop_twice", leaving::told_to_stop_twice),
     ("their_parent_is_killed", leaving::their_parent_is_killed),
     ("dead_at_birth", leaving::dead_at_birth),
+    ("statements_about_clusters", bursts::statements_about_clusters),
+    ("executors_come_and_go_with_a_burst", bursts::executors_come_and_go_with_a_burst),
 ];
 
 fn main() -> ExitCode {
