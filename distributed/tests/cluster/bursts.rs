@@ -108,8 +108,8 @@ pub fn statements_about_clusters() -> TestResult {
         done(&session, "CREATE CLUSTER IF NOT EXISTS pc").await?;
         refused(&session, "USE CLUSTER cp", "no cluster `cp`").await?;
         done(&session, "USE CLUSTER pc").await?;
-        let sum = texts(&session, "SELECT CAST(sum(value) AS VARCHAR) AS s FROM generate_series(1, 1000)", "s").await?;
-        if sum != ["500500"] {
+        let sum = texts(&session, "SELECT CAST(sum(v) AS VARCHAR) AS s FROM (VALUES (1), (2), (500)) AS t(v)", "s").await?;
+        if sum != ["503"] {
             return Err(format!("a wrong sum: {sum:?}").into());
         }
         refused(&session, "DROP CLUSTER pc", "in use by this session").await?;
