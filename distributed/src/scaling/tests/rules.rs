@@ -150,6 +150,22 @@ fn idle_executors_go_after_quiet_rounds() {
 }
 
 #[test]
+fn as_many_are_kept_as_a_quiet_round_wanted() {
+    let executors = || (0..6).map(|n| idle(&n.to_string(), 900.0)).collect();
+    let mut state = ScalingState::default();
+    let mut cordoned = Vec::new();
+    for (round, partitions) in [2, 8, 2].into_iter().enumerate() {
+        let now = seconds(1000.0 + round as f64);
+        let (decision, next) =
+            decide(&Inputs { now, ..inputs(executors(), vec![job(40, partitions)]) }, &Policy::default(), &state);
+        cordoned.push(decision.cordon.len());
+        state = next;
+    }
+    // 8 partitions wanted 4 executors; the last round wants 1.
+    assert_eq!(cordoned, [0, 0, 2]);
+}
+
+#[test]
 fn several_spare_executors_go_one_after_the_other() {
     // 12.5 s for the last, 4.2 s for the second to last.
     let check = |ago: f64, cordoned: usize| {
