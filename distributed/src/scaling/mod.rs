@@ -10,7 +10,8 @@
 //!
 //! # The decision
 //! 1. Work: for every unfinished job, its remaining partitions and bytes by the rates that its own tasks, or those of all
-//!    jobs, have measured; running tasks count for what is left of them (`JobWork::seconds`).
+//!    jobs, have measured; running tasks count for what is left of them, and tell that tasks are slow before they end
+//!    (`JobWork::seconds`).
 //! 2. Target: the work should be done within the target duration after executors came; where they take longer than that to
 //!    start, within the geometric mean of both, since a start must pay (`demand.rs`).
 //! 3. Demand: from the work is taken what the executors that are there or coming do while new ones start and work for the

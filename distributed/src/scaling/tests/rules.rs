@@ -38,8 +38,18 @@ fn running_tasks_count_for_what_is_left_of_them() {
     let mut running = job(60, 10);
     (running.running_partitions, running.running_seconds) = (10, 50.0);
     assert!((running.seconds(inputs(vec![], vec![]).rates) - 10.0).abs() < 1e-9);
-    running.running_seconds = 500.0;
+    running.running_seconds = 60.0;
     assert!((running.seconds(inputs(vec![], vec![]).rates) - 6.0).abs() < 1e-9);
+}
+
+#[test]
+fn slow_tasks_are_seen_before_they_end() {
+    // 100 tasks that should take 0.1 s each; the 2 that run have run for 20 s.
+    let mut slow = job(10, 100);
+    assert_eq!(decided(&inputs(vec![busy("a")], vec![slow.clone()])).start, 0);
+    (slow.running_partitions, slow.running_seconds) = (2, 40.0);
+    assert!((slow.seconds(inputs(vec![], vec![]).rates) - (98.0 * 20.0 + 4.0)).abs() < 1e-9);
+    assert_eq!(decided(&inputs(vec![busy("a")], vec![slow])).desired, 10);
 }
 
 #[test]
