@@ -42,7 +42,7 @@
 //!
 //! It is not better in both everywhere:
 //! - Where executors start within 10 s, bursts and scattered jobs cost 3 to 6 % more (up to 12 % with a minimum of 0), and
-//!   where single tasks take many times longer than the others of their job, 10 to 95 % more: here the holders of data stay
+//!   where single tasks take many times longer than the others of their job, 10 to 100 % more: here the holders of data stay
 //!   until the job is done, while Dask's rule is let copy it away for nothing. Where it may not, it costs 1 to 4 % more than
 //!   this one on most such days, and waits up to 4 % less.
 //! - In a rush that comes all at once and keeps all executors busy, tasks wait up to 6 % longer, since fewer executors are
