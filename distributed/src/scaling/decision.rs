@@ -233,7 +233,7 @@ fn shrink_idle(decision: &mut Decision, inputs: &Inputs, policy: &Policy, state:
     } else if !left.is_zero() {
         Reason::CoolDown { enough, left }
     } else {
-        let surplus = present - state.enough();
+        let surplus = present.saturating_sub(state.enough());
         let idle = removal::idle_too_long(&inputs.executors, inputs.now, idle_time, surplus);
         decision.cordon = idle.into_iter().map(|executor| executor.id.clone()).collect();
         match decision.cordon.len() as u32 {

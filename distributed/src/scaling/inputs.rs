@@ -172,13 +172,17 @@ impl Limits {
 impl JobWork {
     /// Seconds of one core that the rest of the job takes.
     ///
-    /// A running task counts for what is left of it, but at least for a tenth: one that takes longer than others did is
+    /// Tasks take at least as long as those that run have run on average: that they are slow is seen before the first one
+    /// ends. A running task counts for what is left of it, but at least for a tenth: one that takes longer than others is
     /// not done.
     pub fn seconds(&self, rates: TaskRates) -> f64 {
         let rates = self.rates.unwrap_or(rates);
-        let whole = rates.seconds(self.remaining_partitions, self.remaining_bytes);
-        let running = whole * self.running_partitions as f64 / self.remaining_partitions.max(1) as f64;
-        whole - self.running_seconds.clamp(0.0, 0.9 * running.min(whole))
+        let (partitions, running) = (self.remaining_partitions as f64, self.running_partitions as f64);
+        let running_seconds = self.running_seconds.max(0.0);
+        let seen = if running > 0.0 { partitions * running_seconds / running } else { 0.0 };
+        let whole = rates.seconds(self.remaining_partitions, self.remaining_bytes).max(seen).clamp(0.0, 1e15);
+        let of_running = whole * running / partitions.max(1.0);
+        whole - running_seconds.min(0.9 * of_running.min(whole))
     }
 }
 

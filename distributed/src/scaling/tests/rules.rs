@@ -38,8 +38,18 @@ fn running_tasks_count_for_what_is_left_of_them() {
     let mut running = job(60, 10);
     (running.running_partitions, running.running_seconds) = (10, 50.0);
     assert!((running.seconds(inputs(vec![], vec![]).rates) - 10.0).abs() < 1e-9);
-    running.running_seconds = 500.0;
+    running.running_seconds = 60.0;
     assert!((running.seconds(inputs(vec![], vec![]).rates) - 6.0).abs() < 1e-9);
+}
+
+#[test]
+fn slow_tasks_are_seen_before_they_end() {
+    // 100 tasks that should take 0.1 s each; the 2 that run have run for 20 s.
+    let mut slow = job(10, 100);
+    assert_eq!(decided(&inputs(vec![busy("a")], vec![slow.clone()])).start, 0);
+    (slow.running_partitions, slow.running_seconds) = (2, 40.0);
+    assert!((slow.seconds(inputs(vec![], vec![]).rates) - (98.0 * 20.0 + 4.0)).abs() < 1e-9);
+    assert_eq!(decided(&inputs(vec![busy("a")], vec![slow])).desired, 10);
 }
 
 #[test]
@@ -147,6 +157,22 @@ fn idle_executors_go_after_quiet_rounds() {
     let found = decided_after(2, &spare());
     assert_eq!((found.cordon, found.stop), (vec!["a".to_string(), "c".to_string()], vec![]));
     assert_eq!(found.reason, Reason::LessWork { enough: 1, removed: 2 });
+}
+
+#[test]
+fn as_many_are_kept_as_a_quiet_round_wanted() {
+    let executors = || (0..6).map(|n| idle(&n.to_string(), 900.0)).collect();
+    let mut state = ScalingState::default();
+    let mut cordoned = Vec::new();
+    for (round, partitions) in [2, 8, 2].into_iter().enumerate() {
+        let now = seconds(1000.0 + round as f64);
+        let (decision, next) =
+            decide(&Inputs { now, ..inputs(executors(), vec![job(40, partitions)]) }, &Policy::default(), &state);
+        cordoned.push(decision.cordon.len());
+        state = next;
+    }
+    // 8 partitions wanted 4 executors; the last round wants 1.
+    assert_eq!(cordoned, [0, 0, 2]);
 }
 
 #[test]
