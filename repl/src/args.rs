@@ -86,7 +86,7 @@ impl Format {
 }
 
 const AFTER_HELP: &str = "\
-`quarray executor --scheduler HOST:PORT` runs tasks for a scheduler; `quarray executor --help` tells more.
+`quarray serve` is a scheduler, `quarray executor --scheduler HOST:PORT` runs tasks for it; with --help they tell more.
 Without FILE and QUERY: a shell on a terminal, else statements from standard input. Files run before queries.
 Exit status: 0 when everything ran, 1 when a statement failed, 2 when the command line is wrong, 130 when interrupted.";
 

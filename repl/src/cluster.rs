@@ -1,20 +1,23 @@
 //! Executors: this program as one of them, and a cluster of them for a session.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
 use quarray_distributed::backend::ClusterBackend;
 use quarray_distributed::cluster::{
-    ClusterError, ExecutorSettings, ExecutorShape, PlanCodec, Program, run_executor,
+    ClusterError, ExecutorSettings, ExecutorShape, PlanCodec, Program, Scheduler, SchedulerSettings, run_executor,
 };
 use quarray_distributed::codec::WireCodec;
 use quarray_distributed::control::{ClusterSettings, LocalClusters, MEMORY_DEFAULT};
 use quarray_distributed::scaling::Limits;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Args, parse_bytes, parse_threads};
 use crate::failure::Failure;
+use crate::terminal::tell;
 
 /// The name of the cluster that a command line asks for.
 const SESSION_CLUSTER: &str = "session";
@@ -25,7 +28,7 @@ const EXECUTORS_MAX: u32 = 64;
 /// Runs tasks of queries for a scheduler, until it is stopped (SIGTERM; a second one stops it at once).
 #[derive(Debug, Clone, Parser)]
 #[command(name = "quarray executor", version)]
-pub struct ExecutorArgs {
+struct ExecutorArgs {
     /// The scheduler.
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_host)]
     scheduler: (String, u16),
@@ -46,6 +49,15 @@ pub struct ExecutorArgs {
     child: bool,
 }
 
+/// Runs a scheduler that executors and sessions come to, until it is stopped.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "quarray serve", version)]
+struct ServeArgs {
+    /// Where it listens. Nobody is asked for a password there: other machines belong to a private network.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50050")]
+    listen: SocketAddr,
+}
+
 /// How many executors a session has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExecutorCounts {
@@ -55,10 +67,37 @@ pub struct ExecutorCounts {
     pub max: u32,
 }
 
-/// Runs an executor with these arguments, the program's name first and `executor` second.
-pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
-    let name = arguments.into_iter().skip(1);
-    let args = ExecutorArgs::try_parse_from(name).map_err(Failure::CommandLine)?;
+/// Runs the part of a cluster that the arguments ask for, the program's name first; `None` when they ask for none.
+pub fn run(arguments: &[OsString]) -> Option<Result<(), Failure>> {
+    let rest = arguments.get(1..)?;
+    match rest.first()?.to_str()? {
+        "executor" => Some(run_as_executor(rest)),
+        "serve" => Some(serve(rest)),
+        _ => None,
+    }
+}
+
+fn serve(arguments: &[OsString]) -> Result<(), Failure> {
+    let args = ServeArgs::try_parse_from(arguments).map_err(Failure::CommandLine)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Start)?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Start)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Start)?;
+        let mut settings = SchedulerSettings::new(codec());
+        settings.listen = args.listen;
+        settings.has_rest = true;
+        let scheduler = Scheduler::start(settings).await?;
+        tell(&format!("listening on {}", scheduler.address()));
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    })
+}
+
+fn run_as_executor(arguments: &[OsString]) -> Result<(), Failure> {
+    let args = ExecutorArgs::try_parse_from(arguments).map_err(Failure::CommandLine)?;
     let mut settings = ExecutorSettings::new(args.scheduler, codec());
     settings.id = args.id;
     settings.cores = args.cores.unwrap_or_else(machine_cores);
@@ -111,6 +150,7 @@ fn parse_host(text: &str) -> Result<(String, u16), String> {
     if host.is_empty() { Err(wrong()) } else { Ok((host.to_string(), port)) }
 }
 
+/// The codec of plans that go to executors.
 fn codec() -> PlanCodec {
     Arc::new(WireCodec::default())
 }

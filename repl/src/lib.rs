@@ -23,17 +23,16 @@ pub mod runner;
 pub mod shell;
 pub mod terminal;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Runs the command with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     allocator::keep_blocks();
-    let is_executor = arguments.get(1).is_some_and(|first| first == OsStr::new("executor"));
-    let ended = match is_executor {
-        true => cluster::run(arguments).map(|()| 0),
-        false => args::Args::read(arguments).map_err(failure::Failure::CommandLine).map(|args| command::run(&args)),
+    let ended = match cluster::run(&arguments) {
+        Some(ended) => ended.map(|()| 0),
+        None => args::Args::read(arguments).map_err(failure::Failure::CommandLine).map(|args| command::run(&args)),
     };
     match ended {
         Ok(status) => ExitCode::from(status),

@@ -20,6 +20,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::cancellation::CancellingEngine;
+use super::connections::Connections;
 use super::error::ClusterError;
 use super::ports::free_pair;
 use super::scheduler::HEARTBEAT;
@@ -111,7 +112,8 @@ pub(super) fn remove_directory(path: &Path) -> std::io::Result<()> {
 }
 
 async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<(), ClusterError> {
-    let engine = Arc::new(CancellingEngine::new(DefaultExecutionEngine::new()));
+    let connections = Arc::new(Connections::default());
+    let engine = Arc::new(CancellingEngine::new(DefaultExecutionEngine::with_client_pool(connections)));
     let config = Arc::new(process_config(settings, work_dir, &engine)?);
     tokio::spawn(leave_on_signals(engine, work_dir.to_path_buf()));
     start_executor_process(config).await?;

@@ -10,6 +10,7 @@
 //! (`outputs.rs`).
 
 pub mod cancellation;
+pub mod connections;
 pub mod delivery;
 pub mod error;
 pub mod executor;

@@ -66,9 +66,9 @@ pub struct SchedulerSettings {
 }
 
 impl SchedulerSettings {
-    /// A scheduler for this machine alone.
+    /// A scheduler for this machine alone, without REST.
     pub fn new(codec: PlanCodec) -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), codec, has_rest: true }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), codec, has_rest: false }
     }
 }
 
