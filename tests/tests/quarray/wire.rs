@@ -111,8 +111,8 @@ fn a_plan_does_not_grow_with_the_labels() {
         let plan = plan_over(&store, REDUCTION);
         encode_plan(&plan, &WireCodec::default(), PLAN_BYTES_MAX).unwrap().len()
     });
-    // More partitions have more descriptors; no plan has a label.
-    assert!(sizes[1] < sizes[0] + 10_000 && sizes[1] < 30_000, "{sizes:?}");
+    // More partitions (64, not 8) have more descriptors; 99,000 labels more would be 800,000 bytes.
+    assert!(sizes[1] < 8 * sizes[0] && sizes[1] < 60_000, "{sizes:?}");
 }
 
 #[test]
