@@ -90,7 +90,9 @@ impl QueryPlanner for SendingPlanner {
         match self.sending {
             Sending::Keep => Ok(planned),
             Sending::Whole => self.send(&planned, &self.executors[0]),
-            Sending::Stages(partitions) => self.run_stages(planned, partitions).await,
+            Sending::Stages(partitions) => {
+                self.run_stages(planned, partitions, state.config().target_partitions()).await
+            }
         }
     }
 }
@@ -111,9 +113,15 @@ impl SendingPlanner {
         }
     }
 
-    async fn run_stages(&self, plan: Arc<dyn ExecutionPlan>, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn run_stages(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        partitions: usize,
+        target: usize,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = plan.schema();
-        let config = SessionConfig::new_with_ballista();
+        // The scheduler settles orders and distributions once more, for as many partitions as the plan was made for.
+        let config = SessionConfig::new_with_ballista().with_target_partitions(target);
         let job = JobId::new("job".to_string());
         let stages = DefaultDistributedPlanner::new().plan_query_stages(&job, plan, config.options());
         let stages = stages.map_err(|error| DataFusionError::Execution(error.to_string()))?;
