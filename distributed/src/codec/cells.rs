@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn positions_come_back() -> Result<(), CodecError> {
-        let lists: [&[u64]; 5] = [&[3, 4, 5, 90, 91, 92, 93], &[0, 7, 8], &[1, 2, 4, 8, 16], &[5, 99], &[0, 1, 99]];
+        let lists: [&[u64]; 5] = [&[3, 4, 5, 90, 91, 92, 93], &[0, 7, 8], &[1, 2, 4, 8, 16], &[5, 6, 99], &[0, 1, 99]];
         let lists = lists.iter().map(|list| Positions::List((*list).into()));
         let ranges = [(0, 0, 1), (7, 0, 3), (0, 100, 1), (99, 1, 5), (1, 33, 3)];
         let ranges = ranges.map(|(start, count, step)| Positions::Range { start, count, step });

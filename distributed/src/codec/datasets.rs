@@ -97,6 +97,9 @@ fn read(dataset: &LabelledDataset, wanted: &message::Dataset) -> Result<u64, Cod
 /// A secret of a store: this process's own, since none travels.
 fn secret(uri: &str, option: &str) -> Result<String, CodecError> {
     let variable = format!("{SECRET_PREFIX}{}", option.to_ascii_uppercase());
-    std::env::var(&variable)
-        .map_err(|_| CodecError::NoSecret { uri: uri.to_string(), option: option.to_string(), variable })
+    std::env::var(&variable).map_err(|_| CodecError::NoSecret {
+        uri: uri.to_string(),
+        option: option.to_string(),
+        variable,
+    })
 }

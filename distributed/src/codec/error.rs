@@ -15,7 +15,9 @@ pub enum CodecError {
         most: usize,
     },
     /// The other side speaks another version of the wire form.
-    #[error("expected a plan in version {expected} of the wire form, found version {found}: use one release everywhere")]
+    #[error(
+        "expected a plan in version {expected} of the wire form, found version {found}: use one release everywhere"
+    )]
     Version {
         /// That of this process.
         expected: u8,
@@ -39,7 +41,9 @@ pub enum CodecError {
         variable: String,
     },
     /// The dataset is not the one that the query was planned over.
-    #[error("dataset `{name}` at {uri} is not what the query was planned over: expected {expected:016x}, found {found:016x}")]
+    #[error(
+        "dataset `{name}` at {uri} is not what the query was planned over: expected {expected:016x}, found {found:016x}"
+    )]
     Changed {
         /// Its name.
         name: String,

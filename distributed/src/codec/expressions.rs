@@ -38,8 +38,7 @@ impl Expressions {
     /// The bytes of an expression.
     pub fn encode(&self, expression: &Expr) -> Result<Vec<u8>, CodecError> {
         let refused = |why: String| CodecError::NoWireForm { what: format!("the expression {expression}"), why };
-        let bytes =
-            serialize_expr(expression, self).map_err(|error| refused(error.to_string()))?.encode_to_vec();
+        let bytes = serialize_expr(expression, self).map_err(|error| refused(error.to_string()))?.encode_to_vec();
         // Messages can be nested less deep where they are read than where they are written.
         LogicalExprNode::decode(bytes.as_slice()).map_err(|error| refused(error.to_string()))?;
         Ok(bytes)

@@ -24,7 +24,7 @@ pub struct Demand {
 impl Demand {
     /// The demand of the unfinished jobs.
     pub fn of(inputs: &Inputs, policy: &Policy, census: &Census) -> Self {
-        let work_seconds: f64 = inputs.jobs.iter().map(|job| job.seconds(inputs.rates)).sum();
+        let work_seconds = inputs.jobs.iter().map(|job| job.seconds(inputs.rates)).fold(0.0, std::ops::Add::add);
         let partitions = inputs.jobs.iter().fold(0u64, |sum, job| sum.saturating_add(job.remaining_partitions));
         let cores = cores_each(inputs);
         let target = target(inputs, policy);

@@ -19,10 +19,10 @@ use futures::{TryStreamExt, stream};
 
 use super::block::{Block, block_schema};
 use super::evaluate::{BlockColumn, CellExpressions, CellValues};
-use super::operator::operator_methods;
-use super::pivot::kernel;
 use super::halo::{Halo, continues};
+use super::operator::operator_methods;
 use super::origin::OriginCell;
+use super::pivot::kernel;
 use super::read::run_of;
 use super::work::WorkGrid;
 use crate::kernel::{Along, Cells, MovingWindow, Stretch, WindowKind};

@@ -9,8 +9,8 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::evaluate::{BlockColumn, CellExpressions, without_widening};
 use super::halo::Halo;
-use super::read::BlockReadExec;
 use super::pivot::PivotExec;
+use super::read::BlockReadExec;
 use super::reduce::{states, two_phases};
 use super::reduce_spec::{AggregateSpec, Grouping, ReduceSpec};
 use super::settings::PlanSettings;

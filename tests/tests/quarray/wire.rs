@@ -15,10 +15,8 @@ use crate::stages::{Sending, send_plans};
 use crate::store::{ArrayToWrite, Stored, write_store};
 
 /// Many partitions, in arrays and in rows.
-const WAYS: [Settings; 2] = [
-    Settings { grid: true, threads: 3, block_bytes: 40 },
-    Settings { grid: false, threads: 4, block_bytes: 100 },
-];
+const WAYS: [Settings; 2] =
+    [Settings { grid: true, threads: 3, block_bytes: 40 }, Settings { grid: false, threads: 4, block_bytes: 100 }];
 
 /// The files of golden cases, and how many there are at least.
 const FILES: [(&str, usize); 8] = [
@@ -113,8 +111,8 @@ fn a_plan_does_not_grow_with_the_labels() {
         let plan = plan_over(&store, REDUCTION);
         encode_plan(&plan, &WireCodec::default(), PLAN_BYTES_MAX).unwrap().len()
     });
-    // More partitions have more descriptors; no plan has a label.
-    assert!(sizes[1] < sizes[0] + 10_000 && sizes[1] < 30_000, "{sizes:?}");
+    // More partitions (64, not 8) have more descriptors; 99,000 labels more would be 800,000 bytes.
+    assert!(sizes[1] < 8 * sizes[0] && sizes[1] < 60_000, "{sizes:?}");
 }
 
 #[test]
@@ -154,6 +152,7 @@ fn a_store_that_changed_is_told() {
 fn a_state_that_is_lost_is_told() {
     use datafusion::datasource::memory::MemorySourceConfig;
     use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+    use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
     use datafusion::physical_plan::{collect, collect_partitioned};
 
     let folder = tempfile::tempdir().unwrap();
@@ -165,7 +164,8 @@ fn a_state_that_is_lost_is_told() {
     let over = |states: &[Vec<arrow::record_batch::RecordBatch>]| {
         let states = MemorySourceConfig::try_new_exec(states, partial.schema(), None).unwrap();
         let merged = Arc::new(CoalescePartitionsExec::new(states));
-        let plan = Arc::clone(&last).with_new_children(vec![merged]).unwrap();
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        let plan = Arc::clone(&last).replace_children(vec![merged], options).unwrap();
         runtime().block_on(collect(plan, Arc::clone(&context)))
     };
     let (codec, executor) = (WireCodec::default(), WireCodec::default());

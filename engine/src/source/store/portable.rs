@@ -37,7 +37,9 @@ impl Store {
         let shown = address.shown();
         let failed = |message: String| SourceError::Address { uri: shown.clone(), message: redactor.clean(&message) };
         if matches!(address, Address::Http(_)) && address.sas().is_some() {
-            return Err(failed("what follows the `?` may be a secret, which is not sent to other machines".to_string()));
+            return Err(failed(
+                "what follows the `?` may be a secret, which is not sent to other machines".to_string(),
+            ));
         }
         let checked = Options::check(options, &address).map_err(&failed)?;
         let (secret, public): (Vec<_>, Vec<_>) =

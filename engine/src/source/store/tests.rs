@@ -222,3 +222,27 @@ fn credentials_come_from_one_place_as_a_whole() {
     assert!(signed("s3://b/x", &[]) && !signed("s3://b/x", &[("anonymous", "true")]));
     assert!(!open("s3://b/x", &[]).unwrap().traits.signed && !open("gs://b/x", &[]).unwrap().traits.signed);
 }
+
+#[test]
+fn what_leaves_the_machine_has_no_secrets() {
+    let portable = |uri: &str, pairs: &[(&str, &str)]| Store::portable(uri, &options(pairs));
+    let s3 = portable(
+        "s3://bucket/x.zarr",
+        &[("key_id", "AKIDEXAMPLE"), ("secret", "hidden away"), ("region", "eu-west-1"), ("anon", "false")],
+    );
+    let s3 = s3.unwrap();
+    assert_eq!(s3.uri, "s3://bucket/x.zarr");
+    assert_eq!(s3.options, options(&[("anonymous", "false"), ("region", "eu-west-1")]));
+    assert_eq!(s3.withheld, ["access_key_id", "secret_access_key"]);
+    let sas = "sp=r&sig=a%2Bb%253D";
+    let azure = portable(&format!("https://mine.blob.core.windows.net/c/x.zarr?{sas}"), &[]).unwrap();
+    assert_eq!(azure.uri, "abfss://c@mine.dfs.core.windows.net/x.zarr");
+    assert_eq!((azure.options.len(), azure.withheld.as_slice()), (0, &["sas".to_string()][..]));
+    // With the secret it is the same store again.
+    let opened = open(&azure.uri, &[("sas", sas)]).unwrap();
+    assert!(opened.traits.signed && opened.uri == azure.uri);
+    let web = portable("https://example.org/x.zarr?token=hidden", &[]).unwrap_err().to_string();
+    assert!(web.contains("not sent") && !web.contains("hidden"), "{web}");
+    let local = portable("some/x.zarr", &[]).unwrap();
+    assert!(local.uri.starts_with('/') && local.uri.ends_with("some/x.zarr") && local.withheld.is_empty());
+}
