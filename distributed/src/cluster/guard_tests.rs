@@ -86,7 +86,6 @@ impl<S: ClusterState> Play<S> {
                 ..Default::default()
             };
             graph.update_task_status(&executor(executor_id, 1), vec![status], 4, 4)?;
-            graph.revive();
         }
         Ok(())
     }
@@ -97,7 +96,6 @@ impl<S: ClusterState> Play<S> {
         for job in self.jobs.values() {
             let mut graph = job.execution_graph.write().await;
             graph.reset_stages_on_lost_executor(id)?;
-            graph.revive();
         }
         Ok(())
     }

@@ -211,7 +211,10 @@ async fn waiting_jobs(jobs: &RunningJobs) -> Vec<WaitingJob> {
         cores_held(jobs).await.into_iter().map(|(id, by)| (id, by.values().sum())).collect();
     let mut waiting = Vec::new();
     for (id, job) in jobs {
-        if job.execution_graph.read().await.available_tasks() > 0 {
+        let mut graph = job.execution_graph.write().await;
+        // A stage whose inputs are there has no tasks to give before this.
+        graph.revive();
+        if graph.available_tasks() > 0 {
             waiting.push(WaitingJob { id: id.clone(), held: held.get(id).copied().unwrap_or_default() });
         }
     }

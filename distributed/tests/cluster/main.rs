@@ -13,6 +13,7 @@ mod slow;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// What a test ends with.
 pub type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 type Test = (&'static str, fn() -> TestResult);
