@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use quarray_distributed::cluster::{
-    ExecutorSettings, ExecutorShape, LocalClusterSettings, PlanCodec, Program, Scheduler, SchedulerSettings, ballista_codec,
-    run_executor,
+    ExecutorSettings, ExecutorShape, LocalClusterSettings, PlanCodec, Program, Scheduler, SchedulerSettings,
+    ballista_codec, run_executor,
 };
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -196,7 +196,8 @@ async fn of_several_places_of_a_partition_the_last_is_read() -> TestResult {
     assert_eq!(told.len(), 6, "two partitions are told of twice");
     let read = last_locations(told);
     assert_eq!(read.len(), 4);
-    let holders: Vec<_> = read.values().map(|place| place.executor_meta.as_ref().map(|meta| meta.id.as_str())).collect();
+    let holders: Vec<_> =
+        read.values().map(|place| place.executor_meta.as_ref().map(|meta| meta.id.as_str())).collect();
     assert_eq!(holders, [Some("b"); 4]);
     assert!(!play.is_tainted().await?, "a job of two stages is right all the same");
     Ok(())
