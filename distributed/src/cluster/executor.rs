@@ -157,7 +157,10 @@ fn end_with_input(given: PathBuf) -> Result<(), ClusterError> {
         let _ = given.parent().map(std::fs::remove_dir);
         std::process::exit(STOPPED)
     };
-    std::thread::Builder::new().name("parent".to_string()).spawn(wait).map_err(ClusterError::system("start a thread"))?;
+    std::thread::Builder::new()
+        .name("parent".to_string())
+        .spawn(wait)
+        .map_err(ClusterError::system("start a thread"))?;
     Ok(())
 }
 

@@ -86,7 +86,6 @@ impl<S: ClusterState> Play<S> {
                 ..Default::default()
             };
             graph.update_task_status(&executor(executor_id, 1), vec![status], 4, 4)?;
-            graph.revive();
         }
         Ok(())
     }
@@ -97,7 +96,6 @@ impl<S: ClusterState> Play<S> {
         for job in self.jobs.values() {
             let mut graph = job.execution_graph.write().await;
             graph.reset_stages_on_lost_executor(id)?;
-            graph.revive();
         }
         Ok(())
     }
@@ -198,7 +196,8 @@ async fn of_several_places_of_a_partition_the_last_is_read() -> TestResult {
     assert_eq!(told.len(), 6, "two partitions are told of twice");
     let read = last_locations(told);
     assert_eq!(read.len(), 4);
-    let holders: Vec<_> = read.values().map(|place| place.executor_meta.as_ref().map(|meta| meta.id.as_str())).collect();
+    let holders: Vec<_> =
+        read.values().map(|place| place.executor_meta.as_ref().map(|meta| meta.id.as_str())).collect();
     assert_eq!(holders, [Some("b"); 4]);
     assert!(!play.is_tainted().await?, "a job of two stages is right all the same");
     Ok(())

@@ -12,7 +12,6 @@ use ballista_core::serde::scheduler::{ExecutorData, ExecutorMetadata};
 use ballista_scheduler::cluster::memory::InMemoryClusterState;
 use ballista_scheduler::cluster::{BoundTask, ClusterState, ClusterStateEventStream, ExecutorSlot};
 use ballista_scheduler::config::TaskDistributionPolicy;
-use ballista_scheduler::state::execution_stage::ExecutionStage;
 use ballista_scheduler::state::task_manager::JobInfoCache;
 use parking_lot::RwLock;
 
@@ -212,10 +211,10 @@ async fn waiting_jobs(jobs: &RunningJobs) -> Vec<WaitingJob> {
         cores_held(jobs).await.into_iter().map(|(id, by)| (id, by.values().sum())).collect();
     let mut waiting = Vec::new();
     for (id, job) in jobs {
-        let graph = job.execution_graph.read().await;
-        // A stage that has its inputs has no tasks to be counted before its job is offered a core for the first time.
-        let may_begin = graph.stages().values().any(|stage| matches!(stage, ExecutionStage::Resolved(_)));
-        if may_begin || graph.available_tasks() > 0 {
+        let mut graph = job.execution_graph.write().await;
+        // A stage whose inputs are there has no tasks to give before this.
+        graph.revive();
+        if graph.available_tasks() > 0 {
             waiting.push(WaitingJob { id: id.clone(), held: held.get(id).copied().unwrap_or_default() });
         }
     }

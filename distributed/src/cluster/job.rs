@@ -174,6 +174,9 @@ async fn wait(mut news: mpsc::Receiver<JobStatus>) -> Result<Result<SuccessfulJo
 }
 
 fn failure(message: String) -> ClusterError {
+    // What stands before it tells of stages and tasks, which mean nothing to who asked.
+    let message =
+        message.split_once("runtime execution error: ").map_or(message.as_str(), |(_, rest)| rest).to_string();
     match message.contains("Resources exhausted") || message.contains("ResourcesExhausted") {
         true => ClusterError::Resources(message),
         false => ClusterError::Failed(message),

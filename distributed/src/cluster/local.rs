@@ -109,7 +109,8 @@ impl LocalCluster {
         let provider = Arc::clone(&self.provider);
         let leave = async move {
             let executors = provider.list();
-            let leaving = executors.iter().map(|executor| provider.stop(&executor.id, Stop::Gracefully, LEAVE_PATIENCE));
+            let leaving =
+                executors.iter().map(|executor| provider.stop(&executor.id, Stop::Gracefully, LEAVE_PATIENCE));
             // One that is not there any more has left by itself.
             futures::future::join_all(leaving).await;
             Ok(())

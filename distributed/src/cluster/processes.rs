@@ -74,11 +74,7 @@ impl std::fmt::Debug for LocalProcesses {
 impl LocalProcesses {
     /// Executors of this program, for this scheduler, with their files in this directory or in the system's place for
     /// temporary files.
-    pub fn new(
-        program: Program,
-        scheduler: Arc<Scheduler>,
-        directory: Option<PathBuf>,
-    ) -> Result<Self, ClusterError> {
+    pub fn new(program: Program, scheduler: Arc<Scheduler>, directory: Option<PathBuf>) -> Result<Self, ClusterError> {
         let directory = directory.unwrap_or_else(std::env::temp_dir);
         let root = tempfile::Builder::new().prefix("quarray-cluster-").tempdir_in(directory);
         let root = root.map_err(ClusterError::system("create a directory for executors"))?;

@@ -11,8 +11,8 @@ use ballista_core::JobId;
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::serde::protobuf::ExecutorStoppedParams;
-use ballista_core::serde::protobuf::task_status::Status;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
+use ballista_core::serde::protobuf::task_status::Status;
 use ballista_scheduler::cluster::memory::InMemoryJobState;
 use ballista_scheduler::cluster::{BallistaCluster, JobState};
 use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
@@ -96,7 +96,8 @@ impl std::fmt::Debug for Scheduler {
 impl Scheduler {
     /// Starts a scheduler on the threads of the runtime that this is called on.
     pub async fn start(settings: SchedulerSettings) -> Result<Arc<Self>, ClusterError> {
-        let wrong = |address: SocketAddr, reason: String| ClusterError::Scheduler { address: address.to_string(), reason };
+        let wrong =
+            |address: SocketAddr, reason: String| ClusterError::Scheduler { address: address.to_string(), reason };
         let listener = TcpListener::bind(settings.listen).await;
         let listener = listener.map_err(|error| wrong(settings.listen, error.to_string()))?;
         let address = listener.local_addr().map_err(|error| wrong(settings.listen, error.to_string()))?;

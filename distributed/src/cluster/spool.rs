@@ -55,7 +55,8 @@ impl Spool {
         let Some(writer) = self.file else {
             return Ok(Spooled { memory: self.memory, batches: self.batches.into_iter(), file: None });
         };
-        let mut file = writer.into_inner()?.into_inner().map_err(|error| DataFusionError::IoError(error.into_error()))?;
+        let mut file =
+            writer.into_inner()?.into_inner().map_err(|error| DataFusionError::IoError(error.into_error()))?;
         file.seek(SeekFrom::Start(0)).map_err(DataFusionError::IoError)?;
         let file = Some(StreamReader::try_new(BufReader::new(file), None)?);
         Ok(Spooled { memory: self.memory, batches: Vec::new().into_iter(), file })

@@ -88,7 +88,9 @@ pub fn all_lost() -> TestResult {
         let expected = plans::local(&setting.session, NESTED_SQL).await?;
         let plan = plans::plan(&setting.session, NESTED_SQL, Pace::pause(20), Pace::default()).await?;
         let replace = async {
-            setting.wait_for_stage(|stage| matches!(stage, ExecutionStage::Running(stage) if stage.successful_tasks() > 3)).await?;
+            setting
+                .wait_for_stage(|stage| matches!(stage, ExecutionStage::Running(stage) if stage.successful_tasks() > 3))
+                .await?;
             setting.kill(setting.executors().first().ok_or("no executor")?)?;
             setting.cluster.provider().start(shape(1)).await?;
             TestResult::Ok(())

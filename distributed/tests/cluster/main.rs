@@ -14,7 +14,7 @@ mod slow;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// What a test gives.
+/// What a test ends with.
 pub type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 type Test = (&'static str, fn() -> TestResult);
@@ -57,7 +57,11 @@ fn main() -> ExitCode {
         }
         let start = Instant::now();
         let ended = test();
-        println!("test {name} ... {} ({:.1} s)", if ended.is_ok() { "ok" } else { "FAILED" }, start.elapsed().as_secs_f64());
+        println!(
+            "test {name} ... {} ({:.1} s)",
+            if ended.is_ok() { "ok" } else { "FAILED" },
+            start.elapsed().as_secs_f64()
+        );
         failed.extend(ended.err().map(|error| format!("{name}: {error}")));
     }
     report(if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) })
