@@ -7,6 +7,8 @@ mod answer;
 mod bad_input;
 #[path = "quarray/examples.rs"]
 mod examples;
+#[path = "quarray/executors.rs"]
+mod executors;
 #[path = "quarray/golden.rs"]
 mod golden;
 #[path = "quarray/layouts.rs"]

@@ -1,0 +1,93 @@
+//! The same answers on executors that are processes of their own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use quarray_distributed::backend::ClusterBackend;
+use quarray_distributed::cluster::{ExecutorShape, LocalCluster, LocalClusterSettings, Program};
+use quarray_distributed::codec::WireCodec;
+use quarray_engine::Session;
+
+use crate::golden::check_cases;
+use crate::layouts::{CHUNKINGS, QUERIES, same, write_chunks_of};
+use crate::run::{Ending, Settings, attach, run, runtime};
+
+/// Many partitions, in arrays and in rows.
+const WAYS: [Settings; 2] = [
+    Settings { grid: true, threads: 3, block_bytes: 400 },
+    Settings { grid: false, threads: 2, block_bytes: 1000 },
+];
+
+/// The files of golden cases, and how many there are at least.
+const FILES: [(&str, usize); 8] = [
+    ("subsets", 102),
+    ("reductions", 200),
+    ("groups", 56),
+    ("maps", 88),
+    ("windows", 70),
+    ("sql", 43),
+    ("joins", 12),
+    ("errors", 56),
+];
+
+/// The command, which is built beside the tests.
+fn program() -> Program {
+    let tests = std::env::current_exe().expect("this program's file");
+    let folder = tests.parent().and_then(|folder| folder.parent()).expect("the folder of programs");
+    let path: PathBuf = folder.join("quarray");
+    assert!(path.exists(), "{} is not there: build the whole workspace", path.display());
+    Program { path, arguments: Vec::new() }
+}
+
+fn cluster(executors: usize) -> LocalCluster {
+    let settings = LocalClusterSettings {
+        executors,
+        shape: ExecutorShape { cores: 1, memory: 256 << 20 },
+        program: program(),
+        codec: Arc::new(WireCodec::default()),
+        directory: None,
+    };
+    runtime().block_on(LocalCluster::start(settings)).expect("a cluster")
+}
+
+/// Sends the queries of sessions there.
+fn send_to(backend: &ClusterBackend) -> impl Fn(&Session) + use<> {
+    let backend = Arc::new(backend.clone());
+    move |session| session.set_backend(Arc::clone(&backend) as _)
+}
+
+#[test]
+fn golden_cases_on_two_executors() {
+    let cluster = cluster(2);
+    for (file, at_least) in FILES {
+        check_cases(file, at_least, &WAYS, &send_to(&cluster.backend()));
+    }
+    runtime().block_on(cluster.shut_down());
+}
+
+/// In arrays the states of partitions are merged in their order: to the last bit.
+#[test]
+fn answers_do_not_depend_on_executors() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { grid: true, threads: 2, block_bytes: 4 << 10 };
+    for executors in [1, 2, 4] {
+        let cluster = cluster(executors);
+        let send = send_to(&cluster.backend());
+        for chunking in [CHUNKINGS[0], CHUNKINGS[3]] {
+            let store = write_chunks_of(folder.path(), chunking);
+            for query in QUERIES {
+                let (alone, sent) = (settings.session(), settings.session());
+                send(&sent);
+                let answers = [&alone, &sent].map(|session| {
+                    attach(session, "ds", &store).unwrap();
+                    match run(session, query) {
+                        Ending::Rows(answer) => answer,
+                        other => panic!("{query}: expected rows, found {other:?}"),
+                    }
+                });
+                same(&answers[0], &answers[1], 0.0, &format!("{query} on {executors} executors"));
+            }
+        }
+        runtime().block_on(cluster.shut_down());
+    }
+}
