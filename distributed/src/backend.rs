@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ballista_core::extension::SessionConfigExt;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
@@ -13,6 +12,7 @@ use quarray_engine::backend::Backend;
 use crate::cluster::Scheduler;
 use crate::cluster::delivery::deliver;
 use crate::cluster::job::Order;
+use crate::cluster::preparation::{plan_settings, prepared};
 
 /// Runs plans as jobs of a scheduler in this process.
 #[derive(Debug, Clone)]
@@ -42,11 +42,11 @@ impl Backend for ClusterBackend {
         plan: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        Ok(deliver(Order { scheduler: Arc::clone(&self.scheduler), plan, context }))
+        Ok(deliver(Order { scheduler: Arc::clone(&self.scheduler), plan: prepared(plan)?, context }))
     }
 
     fn configure(&self, config: SessionConfig) -> SessionConfig {
-        config.upgrade_for_ballista()
+        plan_settings(config)
     }
 
     fn describe(&self) -> String {

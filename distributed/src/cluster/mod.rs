@@ -21,6 +21,7 @@ pub mod job;
 pub mod local;
 pub mod outputs;
 pub mod ports;
+pub mod preparation;
 pub mod processes;
 pub mod provider;
 pub mod scheduler;

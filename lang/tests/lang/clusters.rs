@@ -274,6 +274,10 @@ fn errors_of_statements_say_what_was_expected() {
         ("CANCEL JOB 'a' 'b'", &format!("expected {end}, found `'b'`"), "'b'", ""),
         ("USE CLUSTR pc", &format!("expected {end}, found `pc`"), "CLUSTR", "did you mean `CLUSTER`?"),
     ]);
+}
+
+#[test]
+fn misspelt_words_of_statements_are_told() {
     for (text, place, help) in [
         ("CREATE CLUSTR pc", "CLUSTR", "did you mean `CLUSTER`?"),
         ("ALTER CLUSTRE pc SCALE TO 1", "CLUSTRE", "did you mean `CLUSTER`?"),

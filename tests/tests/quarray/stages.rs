@@ -21,6 +21,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{ExecutionPlan, common::collect};
 use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
+use quarray_distributed::cluster::preparation::{plan_settings, prepared};
 use quarray_distributed::codec::{PLAN_BYTES_MAX, WireCodec, decode_plan, encode_plan};
 use quarray_engine::Session;
 use quarray_engine::physical::GridQueryPlanner;
@@ -73,7 +74,12 @@ pub fn send_plans(session: &Session, sending: Sending) -> Arc<SendingPlanner> {
     let planner = SendingPlanner { sending, codec: WireCodec::default(), executors, plans: Mutex::default() };
     let planner = Arc::new(planner);
     let state = session.context().state();
-    let state = SessionStateBuilder::new_from_existing(state).with_query_planner(Arc::clone(&planner) as _).build();
+    let config = match sending {
+        Sending::Stages(_) => plan_settings(state.config().clone()),
+        Sending::Keep | Sending::Whole => state.config().clone(),
+    };
+    let state = SessionStateBuilder::new_from_existing(state).with_config(config);
+    let state = state.with_query_planner(Arc::clone(&planner) as _).build();
     *session.context().state_ref().write() = state;
     planner
 }
@@ -123,7 +129,7 @@ impl SendingPlanner {
         // The scheduler settles orders and distributions once more, for as many partitions as the plan was made for.
         let config = SessionConfig::new_with_ballista().with_target_partitions(target);
         let job = JobId::new("job".to_string());
-        let stages = DefaultDistributedPlanner::new().plan_query_stages(&job, plan, config.options());
+        let stages = DefaultDistributedPlanner::new().plan_query_stages(&job, prepared(plan)?, config.options());
         let stages = stages.map_err(|error| DataFusionError::Execution(error.to_string()))?;
         let mut outputs: HashMap<usize, StageOutput> = HashMap::new();
         let mut last = Vec::new();
