@@ -34,10 +34,13 @@ pub struct WireCodec {
     datasets: Arc<Datasets>,
     expressions: Expressions,
     /// The bytes of recipes that are alive.
-    written: Mutex<Vec<(Weak<Recipe>, Arc<Vec<u8>>)>>,
+    written: Mutex<Vec<WrittenRecipe>>,
     /// The plans of recipes, by their bytes; those used last at the end.
     plans: Mutex<VecDeque<PlannedRecipe>>,
 }
+
+/// A recipe, as long as it is alive, and its bytes.
+type WrittenRecipe = (Weak<Recipe>, Arc<Vec<u8>>);
 
 /// The bytes of a recipe, and its plan.
 type PlannedRecipe = (Vec<u8>, Arc<dyn ExecutionPlan>);
@@ -71,7 +74,7 @@ impl WireCodec {
     }
 
     fn recipe_bytes(&self, recipe: &Arc<Recipe>) -> Result<Arc<Vec<u8>>, CodecError> {
-        let is_this = |(known, _): &&(Weak<Recipe>, Arc<Vec<u8>>)| std::ptr::eq(known.as_ptr(), Arc::as_ptr(recipe));
+        let is_this = |(known, _): &&WrittenRecipe| std::ptr::eq(known.as_ptr(), Arc::as_ptr(recipe));
         if let Some((_, bytes)) = self.written.lock().iter().find(is_this) {
             return Ok(Arc::clone(bytes));
         }

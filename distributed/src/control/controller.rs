@@ -9,9 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::observer::Observer;
 use crate::cluster::{ExecutorProvider, ExecutorShape, Scheduler, Stop};
-use crate::scaling::{
-    Decision, Limits, LogEntry, Policy, ScalingLog, ScalingMode, ScalingState, decide, retirements,
-};
+use crate::scaling::{Decision, Limits, LogEntry, Policy, ScalingLog, ScalingMode, ScalingState, decide, retirements};
 
 /// Time between two looks.
 const TICK: Duration = Duration::from_millis(500);

@@ -108,7 +108,8 @@ pub fn statements_about_clusters() -> TestResult {
         done(&session, "CREATE CLUSTER IF NOT EXISTS pc").await?;
         refused(&session, "USE CLUSTER cp", "no cluster `cp`").await?;
         done(&session, "USE CLUSTER pc").await?;
-        let sum = texts(&session, "SELECT CAST(sum(v) AS VARCHAR) AS s FROM (VALUES (1), (2), (500)) AS t(v)", "s").await?;
+        let sum =
+            texts(&session, "SELECT CAST(sum(v) AS VARCHAR) AS s FROM (VALUES (1), (2), (500)) AS t(v)", "s").await?;
         if sum != ["503"] {
             return Err(format!("a wrong sum: {sum:?}").into());
         }

@@ -54,9 +54,11 @@ impl Turns {
             self.next.subscribe().wait_for(|&next| next >= partition).await.ok();
         }
         let turn = Arc::clone(&self.started).acquire_owned().await.ok();
-        self.next.send_if_modified(|next| *next <= partition && {
-            *next = partition + 1;
-            true
+        self.next.send_if_modified(|next| {
+            *next <= partition && {
+                *next = partition + 1;
+                true
+            }
         });
         turn
     }

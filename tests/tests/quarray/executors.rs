@@ -13,10 +13,8 @@ use crate::layouts::{CHUNKINGS, QUERIES, same, write_chunks_of};
 use crate::run::{Ending, Settings, attach, run, runtime};
 
 /// Many partitions, in arrays and in rows.
-const WAYS: [Settings; 2] = [
-    Settings { grid: true, threads: 3, block_bytes: 400 },
-    Settings { grid: false, threads: 2, block_bytes: 1000 },
-];
+const WAYS: [Settings; 2] =
+    [Settings { grid: true, threads: 3, block_bytes: 400 }, Settings { grid: false, threads: 2, block_bytes: 1000 }];
 
 /// The files of golden cases, and how many there are at least.
 const FILES: [(&str, usize); 8] = [

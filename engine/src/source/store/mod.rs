@@ -30,8 +30,8 @@ mod options;
 mod portable;
 mod remote;
 
-pub(crate) use key::check as check_key;
 pub use arriving::Arriving;
+pub(crate) use key::check as check_key;
 pub use local::LocalFile;
 pub use portable::Portable;
 

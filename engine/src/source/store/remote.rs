@@ -32,12 +32,7 @@ impl Store {
     }
 
     /// An object whose bytes are coming, or its bytes where there are fewer than `arriving_min`; `None` when there is none.
-    pub(super) async fn begin(
-        &self,
-        key: &str,
-        path: &Path,
-        arriving_min: u64,
-    ) -> Result<Option<Object>, SourceError> {
+    pub(super) async fn begin(&self, key: &str, path: &Path, arriving_min: u64) -> Result<Option<Object>, SourceError> {
         let found = match self.patiently(key, self.objects.get_opts(path, GetOptions::default())).await? {
             Ok(found) => found,
             Err(error) if self.is_absence(&error) => return Ok(None),
