@@ -29,6 +29,8 @@ use parking_lot::Mutex;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
+use super::task_failure::told;
+
 /// How often a task looks whether its predecessor has let go of its files.
 const PREDECESSOR_POLL: Duration = Duration::from_millis(5);
 
@@ -117,7 +119,7 @@ impl QueryStageExecutor for CancellableStage {
         self.tasks.take_place(&self.slot, &self.cancellation).await;
         let written = self.inner.execute_query_stage(task_id, context).await;
         drop(guard);
-        written
+        written.map_err(told)
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {

@@ -17,6 +17,7 @@ use super::MESSAGE_BYTES_MAX;
 use super::error::ClusterError;
 use super::outputs::{holders, is_tainted, last_locations};
 use super::scheduler::Scheduler;
+use super::task_failure::heard;
 
 /// A job runs at most so often.
 const TRIES_MAX: usize = 5;
@@ -122,7 +123,7 @@ impl Order {
                 match (has_lost, is_alone) {
                     (true, true) => Err(Ending::Failed(ClusterError::NoExecutors)),
                     (true, false) => Err(Ending::Lost(message)),
-                    (false, _) => Err(Ending::Failed(failure(message))),
+                    (false, _) => Err(Ending::Failed(heard(&message))),
                 }
             }
         }
@@ -171,16 +172,6 @@ async fn wait(mut news: mpsc::Receiver<JobStatus>) -> Result<Result<SuccessfulJo
         }
     }
     Err(ClusterError::Closed)
-}
-
-fn failure(message: String) -> ClusterError {
-    // What stands before it tells of stages and tasks, which mean nothing to who asked.
-    let message =
-        message.split_once("runtime execution error: ").map_or(message.as_str(), |(_, rest)| rest).to_string();
-    match message.contains("Resources exhausted") || message.contains("ResourcesExhausted") {
-        true => ClusterError::Resources(message),
-        false => ClusterError::Failed(message),
-    }
 }
 
 /// A job that was submitted. Dropping it cancels it, if it runs, and removes what it has left.
