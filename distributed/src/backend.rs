@@ -13,6 +13,7 @@ use crate::cluster::Scheduler;
 use crate::cluster::delivery::deliver;
 use crate::cluster::job::Order;
 use crate::cluster::preparation::{plan_settings, prepared};
+use crate::cluster::stages::stages_of;
 
 /// Runs plans as jobs of a scheduler in this process.
 #[derive(Debug, Clone)]
@@ -54,6 +55,11 @@ impl Backend for ClusterBackend {
             Some(name) => format!("the cluster `{name}`"),
             None => format!("the cluster at {}", self.scheduler.address()),
         }
+    }
+
+    fn explain(&self, plan: &Arc<dyn ExecutionPlan>, config: &SessionConfig) -> Result<String> {
+        let stages = stages_of(Arc::clone(plan), config.target_partitions())?;
+        Ok(format!("{}, since the session uses it, in {} stages\n{stages}", self.describe(), stages.lines().count()))
     }
 
     fn cluster(&self) -> Option<&str> {

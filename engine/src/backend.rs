@@ -29,8 +29,13 @@ pub trait Backend: Debug + Send + Sync {
         config
     }
 
-    /// Where plans run, in a few words: `local`, `2 executors of 1 core`.
+    /// Where plans run, in a few words: `this process`, `the cluster pc`.
     fn describe(&self) -> String;
+
+    /// Where and how it would run a plan, for `EXPLAIN`: a line, and more where there is more to tell.
+    fn explain(&self, _plan: &Arc<dyn ExecutionPlan>, _config: &SessionConfig) -> Result<String> {
+        Ok(self.describe())
+    }
 
     /// The name of the cluster that it is, if it is one.
     fn cluster(&self) -> Option<&str> {
@@ -60,6 +65,6 @@ impl Backend for Local {
     }
 
     fn describe(&self) -> String {
-        "local".to_string()
+        "this process".to_string()
     }
 }

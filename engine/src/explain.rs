@@ -19,9 +19,11 @@ use crate::outcome::DatasetSummary;
 use peak_memory::PeakMemory;
 
 /// The query as plain SQL over cells, and its plans.
-pub fn explain(query: &Query, logical: &LogicalPlan, physical: &dyn ExecutionPlan) -> String {
+/// `place` is where it would run.
+pub fn explain(query: &Query, logical: &LogicalPlan, physical: &dyn ExecutionPlan, place: &str) -> String {
     let physical = DisplayableExecutionPlan::new(physical).indent(false);
-    format!("bound\n  {query}\n\nlogical plan\n{}\n\nphysical plan\n{physical}", logical.display_indent())
+    let logical = logical.display_indent();
+    format!("bound\n  {query}\n\nlogical plan\n{logical}\n\nphysical plan\n{physical}\nruns in\n  {}\n", place.trim_end())
 }
 
 /// Runs a plan, throws its rows away, and tells what every operator did and how much memory it held.

@@ -133,8 +133,15 @@ impl Session {
         let plan = self.plan(text, &query, &bound.tables).await?.logical;
         let physical = self.physical(&plan).await?;
         match analyze {
-            false => Ok(Outcome::Explain(crate::explain::explain(&query, &plan, physical.as_ref()))),
-            true => crate::explain::analyze(physical, self.shared.context.state()).await.map(Outcome::Explain),
+            false => {
+                let place = self.backend().explain(&physical, self.state().config())?;
+                Ok(Outcome::Explain(crate::explain::explain(&query, &plan, physical.as_ref(), &place)))
+            }
+            true => {
+                let measured = crate::explain::analyze(physical, self.shared.context.state()).await?;
+                let note = self.backend().cluster().map(|name| format!("measured in this process, not on `{name}`\n"));
+                Ok(Outcome::Explain(note.unwrap_or_default() + &measured))
+            }
         }
     }
 

@@ -26,6 +26,7 @@ pub mod processes;
 pub mod provider;
 pub mod scheduler;
 pub mod spool;
+pub mod stages;
 mod task_failure;
 
 use std::sync::Arc;
