@@ -13,7 +13,7 @@ use crate::cluster::Scheduler;
 use crate::cluster::delivery::deliver;
 use crate::cluster::job::Order;
 use crate::cluster::preparation::{plan_settings, prepared};
-use crate::cluster::stages::stages_of;
+use crate::cluster::stages::{counted, stages_of};
 
 /// Runs plans as jobs of a scheduler in this process.
 #[derive(Debug, Clone)]
@@ -59,7 +59,8 @@ impl Backend for ClusterBackend {
 
     fn explain(&self, plan: &Arc<dyn ExecutionPlan>, config: &SessionConfig) -> Result<String> {
         let stages = stages_of(Arc::clone(plan), config.target_partitions())?;
-        Ok(format!("{}, since the session uses it, in {} stages\n{stages}", self.describe(), stages.lines().count()))
+        let count = counted(stages.lines().count(), "stage");
+        Ok(format!("{}, since the session uses it, in {count}\n{stages}", self.describe()))
     }
 
     fn cluster(&self) -> Option<&str> {

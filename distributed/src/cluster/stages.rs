@@ -33,20 +33,20 @@ pub fn stages_of(plan: Arc<dyn ExecutionPlan>, target_partitions: usize) -> Resu
         let rows = match stage.shuffle_output_partitioning() {
             Some(Partitioning::Hash(keys, count)) => {
                 let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
-                format!("rows go to {count} partitions by {}", keys.join(", "))
+                format!("rows go to {} by {}", counted(*count, "partition"), keys.join(", "))
             }
             _ => "rows stay in their partitions".to_string(),
         };
-        let count = stage.input_partition_count();
-        let _ = writeln!(
-            text,
-            "  stage {}: {} … {}, {count} partitions{waits}; {rows}",
-            stage.stage_id(),
-            top.name(),
-            bottom
-        );
+        let (number, name, partitions) = (stage.stage_id(), top.name(), stage.input_partition_count());
+        let partitions = counted(partitions, "partition");
+        let _ = writeln!(text, "  stage {number}: {name} … {bottom}, {partitions}{waits}; {rows}");
     }
     Ok(text)
+}
+
+/// `1 stage`, `2 stages`
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The name of the operator at the bottom of a stage, on its first branch; the stages that it reads are added.

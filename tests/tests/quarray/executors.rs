@@ -29,6 +29,9 @@ const FILES: [(&str, usize); 8] = [
     ("errors", 56),
 ];
 
+/// Little enough for what does not need to be held to show if it is.
+const MEMORY: u64 = 48 << 20;
+
 /// The command, which is built beside the tests.
 fn program() -> Program {
     let tests = std::env::current_exe().expect("this program's file");
@@ -41,7 +44,7 @@ fn program() -> Program {
 fn cluster(executors: usize) -> LocalCluster {
     let settings = LocalClusterSettings {
         executors,
-        shape: ExecutorShape { cores: 1, memory: 256 << 20 },
+        shape: ExecutorShape { cores: 1, memory: MEMORY },
         program: program(),
         codec: Arc::new(WireCodec::default()),
         directory: None,
