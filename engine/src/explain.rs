@@ -23,7 +23,10 @@ use peak_memory::PeakMemory;
 pub fn explain(query: &Query, logical: &LogicalPlan, physical: &dyn ExecutionPlan, place: &str) -> String {
     let physical = DisplayableExecutionPlan::new(physical).indent(false);
     let logical = logical.display_indent();
-    format!("bound\n  {query}\n\nlogical plan\n{logical}\n\nphysical plan\n{physical}\nruns in\n  {}\n", place.trim_end())
+    format!(
+        "bound\n  {query}\n\nlogical plan\n{logical}\n\nphysical plan\n{physical}\nruns in\n  {}\n",
+        place.trim_end()
+    )
 }
 
 /// Runs a plan, throws its rows away, and tells what every operator did and how much memory it held.

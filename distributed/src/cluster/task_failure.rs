@@ -126,6 +126,8 @@ mod tests {
         let lost = BallistaError::FetchFailed("e".to_string(), 1, 2, "gone".to_string());
         let failed = FailedTask::from(BallistaError::DataFusionError(Box::new(told(lost.into_datafusion()))));
         assert!(format!("{:?}", failed.failed_reason).contains("FetchPartitionError"), "{failed:?}");
-        assert!(matches!(heard("Job failed: something"), ClusterError::Failed(text) if text == "Job failed: something"));
+        assert!(
+            matches!(heard("Job failed: something"), ClusterError::Failed(text) if text == "Job failed: something")
+        );
     }
 }

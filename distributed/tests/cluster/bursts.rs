@@ -138,6 +138,50 @@ pub fn statements_about_clusters() -> TestResult {
     finish(runtime, &clusters, &directory)
 }
 
+/// A job that runs is listed, and ends when it is told to; its cores are free within a second.
+pub fn a_job_is_cancelled_by_its_id() -> TestResult {
+    let directory = TempDir::new()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let clusters = Arc::new(clusters(&directory)?);
+    let session = {
+        let _guard = runtime.enter();
+        Session::builder().clusters(Arc::clone(&clusters) as _).build()?
+    };
+    runtime.block_on(async {
+        done(&session, "CREATE CLUSTER pc WITH (min = 1, max = 1, memory = '256 MiB')").await?;
+        let backend = clusters.backend("pc").await.ok_or("no cluster")?;
+        let context = plans::session()?;
+        let plan = plans::plan(&context, SUM_SQL, Pace::pause(500), Pace::default()).await?;
+        let query = async {
+            let stream = backend.execute(plan, plans::task(&context)).await?;
+            TestResult::Ok(stream.try_collect::<Vec<_>>().await?)
+        };
+        let cancel = async {
+            let start = Instant::now();
+            let id = loop {
+                match texts(&session, "SHOW JOBS", "id").await?.pop() {
+                    Some(id) => break id,
+                    None if start.elapsed() > RISE => return Err("no job is listed".into()),
+                    None => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            };
+            done(&session, &format!("CANCEL JOB '{id}'")).await?;
+            let start = Instant::now();
+            while texts(&session, "SHOW EXECUTORS", "state").await? != ["idle"] {
+                if start.elapsed() > Duration::from_secs(1) {
+                    return Err("after a second the executor still works".into());
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            TestResult::Ok(())
+        };
+        let (ended, cancelled) = tokio::join!(query, cancel);
+        cancelled?;
+        if ended.is_ok() { Err("the cancelled query has an answer".into()) } else { TestResult::Ok(()) }
+    })?;
+    finish(runtime, &clusters, &directory)
+}
+
 async fn executors(session: &Session) -> TestResult<usize> {
     let states = texts(session, "SHOW EXECUTORS FROM burst", "state").await?;
     Ok(states.iter().filter(|state| *state != "starting").count())

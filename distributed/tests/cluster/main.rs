@@ -35,6 +35,7 @@ const TESTS: &[Test] = &[
     ("their_parent_is_killed", leaving::their_parent_is_killed),
     ("dead_at_birth", leaving::dead_at_birth),
     ("statements_about_clusters", bursts::statements_about_clusters),
+    ("a_job_is_cancelled_by_its_id", bursts::a_job_is_cancelled_by_its_id),
     ("executors_come_and_go_with_a_burst", bursts::executors_come_and_go_with_a_burst),
 ];
 
