@@ -23,6 +23,8 @@ mod server;
 mod service;
 mod sessions;
 mod spawned;
+#[cfg(test)]
+mod tests;
 
 pub use client::RemoteSession;
 pub use server::{ServeSettings, StatementServer};
