@@ -76,7 +76,8 @@ fn drawings_come_back_as_they_were() -> Ended {
         Chart::Histogram { value_label: "v".to_string(), edges: vec![0.0, 1.0], counts: vec![7] },
     ];
     for chart in charts {
-        let spec = PlotSpec { target: Some("a.png".to_string()), width: 6.0, height: 4.0, title: "t".to_string(), chart };
+        let spec =
+            PlotSpec { target: Some("a.png".to_string()), width: 6.0, height: 4.0, title: "t".to_string(), chart };
         assert_eq!(plot(plot_message(spec.clone()))?, spec);
     }
     Ok(())
