@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
 
-use crate::cluster::{ExecutorCounts, parse_executors};
+use crate::cluster::{ExecutorCounts, parse_executors, parse_host};
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,6 +55,14 @@ pub struct Args {
     /// Run queries on so many executors of this machine, started for this session: 4, or 2..10.
     #[arg(long, value_name = "N|MIN..MAX", value_parser = parse_executors)]
     pub executors: Option<ExecutorCounts>,
+    /// Run statements in a server (`quarray serve`): paths are those of its machine.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        value_parser = parse_server,
+        conflicts_with_all = ["executors", "memory_limit", "threads", "block_size"]
+    )]
+    pub connect: Option<String>,
 }
 
 /// A store to attach: `era5=https://…/era5.zarr`.
@@ -86,7 +94,8 @@ impl Format {
 }
 
 const AFTER_HELP: &str = "\
-`quarray serve` is a scheduler, `quarray executor --scheduler HOST:PORT` runs tasks for it; with --help they tell more.
+`quarray serve` runs statements for `quarray --connect`; `quarray scheduler` and `quarray executor` are parts of a cluster.
+With --help they tell more.
 Without FILE and QUERY: a shell on a terminal, else statements from standard input. Files run before queries.
 Exit status: 0 when everything ran, 1 when a statement failed, 2 when the command line is wrong, 130 when interrupted.";
 
@@ -138,6 +147,13 @@ pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
     }
 }
 
+/// The address of a server, also in the way that it tells it itself.
+fn parse_server(text: &str) -> Result<String, String> {
+    let (host, port) = parse_host(text.strip_prefix("grpc://").unwrap_or(text))?;
+    // The colons of an address are no port.
+    Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+}
+
 fn parse_attachment(text: &str) -> Result<Attachment, String> {
     match text.split_once('=') {
         Some((name, uri)) if !name.trim().is_empty() && !uri.trim().is_empty() => {
@@ -179,6 +195,14 @@ mod tests {
     }
 
     #[test]
+    fn servers() {
+        let server = |text: &str| read(&["--connect", text]).unwrap().connect.unwrap();
+        assert_eq!(server("here:50051"), "here:50051");
+        assert_eq!(server("grpc://127.0.0.1:1"), "127.0.0.1:1");
+        assert_eq!(server("[::1]:7"), "[::1]:7");
+    }
+
+    #[test]
     fn the_output_names_the_format() {
         assert_eq!(read(&[]).unwrap().format(), Format::Table);
         assert_eq!(read(&["-o", "a.txt"]).unwrap().format(), Format::Table);
@@ -194,6 +218,8 @@ mod tests {
             &["--memory-limit", "lots"],
             &["--attach", "nameless"],
             &["--no-such-option"],
+            &["--connect", "nowhere"],
+            &["--connect", "a:1", "--executors", "2"],
         ] {
             assert_eq!(read(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
         }

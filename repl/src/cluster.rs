@@ -15,8 +15,9 @@ use quarray_distributed::control::{ClusterSettings, LocalClusters, MEMORY_DEFAUL
 use quarray_distributed::scaling::Limits;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{Args, parse_bytes, parse_threads};
+use crate::args::{parse_bytes, parse_threads};
 use crate::failure::Failure;
+use crate::serve::serve;
 use crate::terminal::tell;
 
 /// The name of the cluster that a command line asks for.
@@ -49,13 +50,22 @@ struct ExecutorArgs {
     child: bool,
 }
 
-/// Runs a scheduler that executors and sessions come to, until it is stopped.
+/// Runs a scheduler that executors come to, until it is stopped.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "quarray serve", version)]
-struct ServeArgs {
+#[command(name = "quarray scheduler", version)]
+struct SchedulerArgs {
     /// Where it listens. Nobody is asked for a password there: other machines belong to a private network.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50050")]
     listen: SocketAddr,
+}
+
+/// What a command line leaves to queries, where it says so.
+#[derive(Debug, Clone, Copy)]
+pub struct Resources {
+    /// Threads.
+    pub threads: Option<usize>,
+    /// Bytes of memory.
+    pub memory: Option<usize>,
 }
 
 /// How many executors a session has.
@@ -72,13 +82,14 @@ pub fn run(arguments: &[OsString]) -> Option<Result<(), Failure>> {
     let rest = arguments.get(1..)?;
     match rest.first()?.to_str()? {
         "executor" => Some(run_as_executor(rest)),
+        "scheduler" => Some(run_as_scheduler(rest)),
         "serve" => Some(serve(rest)),
         _ => None,
     }
 }
 
-fn serve(arguments: &[OsString]) -> Result<(), Failure> {
-    let args = ServeArgs::try_parse_from(arguments).map_err(Failure::CommandLine)?;
+fn run_as_scheduler(arguments: &[OsString]) -> Result<(), Failure> {
+    let args = SchedulerArgs::try_parse_from(arguments).map_err(Failure::CommandLine)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Start)?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Start)?;
@@ -117,12 +128,12 @@ pub fn clusters() -> Result<LocalClusters, Failure> {
 /// memory are shared out among executors.
 pub async fn of_session(
     clusters: &LocalClusters,
-    args: &Args,
+    resources: Resources,
     counts: ExecutorCounts,
 ) -> Result<ClusterBackend, Failure> {
     let share = counts.max.max(1) as usize;
-    let cores = args.threads.unwrap_or_else(machine_cores);
-    let memory = args.memory_limit.map_or(MEMORY_DEFAULT, |bytes| (bytes / share) as u64);
+    let cores = resources.threads.unwrap_or_else(machine_cores);
+    let memory = resources.memory.map_or(MEMORY_DEFAULT, |bytes| (bytes / share) as u64);
     let shape = ExecutorShape { cores: (cores / share).max(1), memory };
     let settings = ClusterSettings { min: counts.min, max: counts.max, shape, idle_timeout: None };
     clusters.create(SESSION_CLUSTER, settings).await?;
@@ -142,7 +153,8 @@ pub fn parse_executors(text: &str) -> Result<ExecutorCounts, String> {
     }
 }
 
-fn parse_host(text: &str) -> Result<(String, u16), String> {
+/// `127.0.0.1:50051`, `server:50051`, `[::1]:50051`.
+pub(crate) fn parse_host(text: &str) -> Result<(String, u16), String> {
     let wrong = || format!("`{text}` is no HOST:PORT");
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let host = host.trim_start_matches('[').trim_end_matches(']');

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use quarray_engine::session::{Session, TableListing};
+use quarray_engine::session::TableListing;
 use quarray_lang::complete::{ColumnKind, Names};
 use quarray_lang::highlight::TokenClass;
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
@@ -11,17 +11,18 @@ use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
 
+use crate::any_session::AnySession;
 use crate::meta;
 
 /// The editor's helper for a session.
 pub struct ShellHelper {
-    session: Session,
+    session: AnySession,
     has_colour: bool,
 }
 
 impl ShellHelper {
     /// For that session; colours only where they are wanted.
-    pub fn new(session: Session, has_colour: bool) -> Self {
+    pub fn new(session: AnySession, has_colour: bool) -> Self {
         Self { session, has_colour }
     }
 }
@@ -65,11 +66,12 @@ impl Completer for ShellHelper {
             if meta::wants_file(line) {
                 return FilenameCompleter::new().complete(line, cursor, context);
             }
-            let tables = || self.session.tables().into_iter().map(|table| table.name).collect();
+            let tables = || self.session.names_at_once().0.into_iter().map(|table| table.name).collect();
             let (start, texts) = meta::complete(line.get(..cursor).unwrap_or(line), tables);
             return Ok((start, texts.into_iter().map(same).collect()));
         }
-        let names = SessionNames(self.session.tables(), self.session.functions());
+        let (tables, functions) = self.session.names_at_once();
+        let names = SessionNames(tables, functions);
         let completion = quarray_lang::complete(line, cursor, &names);
         Ok((completion.start, completion.candidates.into_iter().map(|candidate| same(candidate.text)).collect()))
     }

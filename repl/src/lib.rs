@@ -1,11 +1,13 @@
 //! The `quarray` command: statements in, tables, files and drawings out.
 //!
 //! [`args`] says what to run, [`command`] and [`shell`] run it statement by statement through [`runner`], [`deliver`]
-//! brings what comes back to a writer of [`print`] or to [`plot`].
+//! brings what comes back to a writer of [`print`] or to [`plot`]. The session is one of this process or, with `--connect`,
+//! one of a server ([`serve`]): [`any_session`].
 //!
 //! Architecture invariant: results go to standard output, everything else to standard error.
 
 mod allocator;
+pub mod any_session;
 pub mod args;
 pub mod cluster;
 pub mod command;
@@ -20,6 +22,7 @@ pub mod plot;
 pub mod print;
 pub mod progress;
 pub mod runner;
+pub mod serve;
 pub mod shell;
 pub mod terminal;
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quarray_distributed::control::LocalClusters;
+use quarray_distributed::serve::RemoteSession;
 use quarray_engine::error::Error;
-use quarray_engine::session::Session;
-use quarray_engine::source::store::StoreOptions;
+use quarray_engine::session::{Session, SessionBuilder};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::any_session::AnySession;
 use crate::args::Args;
-use crate::cluster;
+use crate::cluster::{self, Resources};
 use crate::deliver::{Delivery, deliver};
 use crate::failure::Failure;
 use crate::progress::{ProgressLine, REDRAW};
@@ -24,7 +25,7 @@ pub struct Runner {
     /// Signals and the clock, on the calling thread. The workers would do, did statements never keep all of them busy:
     /// then nobody is left to hear Ctrl-C.
     desk: Runtime,
-    session: Session,
+    session: AnySession,
     /// The clusters that statements make.
     clusters: Arc<LocalClusters>,
 }
@@ -44,41 +45,28 @@ const STACK_BYTES: usize = 8 << 20;
 impl Runner {
     /// The session that a command line asks for, its stores attached.
     pub fn new(args: &Args) -> Result<Self, Failure> {
-        let mut settings = Session::builder();
-        if let Some(threads) = args.threads {
-            settings = settings.threads(threads);
-        }
-        if let Some(bytes) = args.block_size {
-            settings = settings.block_bytes(bytes as u64);
-        }
-        if let Some(bytes) = args.memory_limit {
-            settings = settings.memory_limit(bytes);
-        }
         let workers = workers(args.threads)?;
         let desk = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Start)?;
         let clusters = Arc::new(cluster::clusters()?);
-        settings = settings.clusters(Arc::clone(&clusters) as _);
-        if let Some(counts) = args.executors {
-            let backend = desk.block_on(cluster::of_session(&clusters, args, counts))?;
-            settings = settings.backend(Arc::new(backend));
-        }
-        let session = {
-            let _guard = workers.enter();
-            settings.build()?
+        let session = match &args.connect {
+            Some(address) => AnySession::There(desk.block_on(RemoteSession::connect(address))?),
+            None => {
+                let settings = desk.block_on(settings(args, &clusters))?;
+                let _guard = workers.enter();
+                AnySession::Here(settings.build()?)
+            }
         };
         let runner = Self { workers: RefCell::new(workers), threads: args.threads, desk, session, clusters };
         for attachment in &args.attach {
-            let attach = |session: Session| {
-                let (name, uri) = (attachment.name.clone(), attachment.uri.clone());
-                async move { Ok(session.attach(&name, &uri, &StoreOptions::new()).await?) }
-            };
+            let attachment = attachment.clone();
+            let attach = |session: AnySession| async move { Ok(session.attach(&attachment).await?) };
             runner.run(attach, &mut runner.interrupts(true)?)?;
         }
         Ok(runner)
     }
 
     /// The session.
-    pub fn session(&self) -> &Session {
+    pub fn session(&self) -> &AnySession {
         &self.session
     }
 
@@ -99,17 +87,16 @@ impl Runner {
     ) -> Result<Duration, Failure> {
         let started = Instant::now();
         let progress = Arc::new(ProgressLine::start());
-        self.session.progress().reset();
         let line = Arc::clone(&progress);
         let text = text.to_string();
-        let work = |session: Session| async move { deliver(session.query(&text).await?, delivery, &line).await };
-        let ended = self.run_with(work, interrupts, || progress.draw(&self.session.progress().snapshot()));
+        let work = |session: AnySession| async move { deliver(session.query(&text).await?, delivery, &line).await };
+        let ended = self.run_with(work, interrupts, || progress.draw(&self.session.progress()));
         progress.finish();
         ended.map(|()| started.elapsed())
     }
 
     /// Runs work on the session, until it ends or is interrupted.
-    pub fn run<T, F>(&self, work: impl FnOnce(Session) -> F, interrupts: &mut Interrupts) -> Result<T, Failure>
+    pub fn run<T, F>(&self, work: impl FnOnce(AnySession) -> F, interrupts: &mut Interrupts) -> Result<T, Failure>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Failure>> + Send + 'static,
@@ -127,15 +114,18 @@ impl Runner {
         self.run_with(work, interrupts, || {})
     }
 
-    /// Lets executors leave, and ends the threads without waiting for those that still block.
+    /// Ends a session in a server, lets executors leave, and ends the threads without waiting for those that still block.
     pub fn shut_down(self) {
-        self.desk.block_on(self.clusters.shut_down());
+        self.desk.block_on(async {
+            self.session.close().await;
+            self.clusters.shut_down().await;
+        });
         self.workers.into_inner().shutdown_background();
     }
 
     fn run_with<T, F>(
         &self,
-        work: impl FnOnce(Session) -> F,
+        work: impl FnOnce(AnySession) -> F,
         interrupts: &mut Interrupts,
         on_tick: impl Fn(),
     ) -> Result<T, Failure>
@@ -178,7 +168,27 @@ impl Runner {
     }
 }
 
-fn workers(threads: Option<usize>) -> Result<Runtime, Failure> {
+/// What the session of a command line is built with, and the executors that it asks for.
+async fn settings(args: &Args, clusters: &Arc<LocalClusters>) -> Result<SessionBuilder, Failure> {
+    let mut settings = Session::builder().clusters(Arc::clone(clusters) as _);
+    if let Some(threads) = args.threads {
+        settings = settings.threads(threads);
+    }
+    if let Some(bytes) = args.block_size {
+        settings = settings.block_bytes(bytes as u64);
+    }
+    if let Some(bytes) = args.memory_limit {
+        settings = settings.memory_limit(bytes);
+    }
+    if let Some(counts) = args.executors {
+        let resources = Resources { threads: args.threads, memory: args.memory_limit };
+        settings = settings.backend(Arc::new(cluster::of_session(clusters, resources, counts).await?));
+    }
+    Ok(settings)
+}
+
+/// Threads that queries run on.
+pub(crate) fn workers(threads: Option<usize>) -> Result<Runtime, Failure> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.enable_all().thread_stack_size(STACK_BYTES);
     if let Some(threads) = threads {

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quarray_engine::error::Error;
-use quarray_engine::session::{Session, TableListing};
+use quarray_engine::session::TableListing;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Behavior, CompletionType, Config, Editor};
 
+use crate::any_session::AnySession;
 use crate::args::{Args, Format};
 use crate::command::report;
 use crate::deliver::Delivery;
@@ -108,7 +109,7 @@ impl Shell<'_> {
 
     fn command(&mut self, command: MetaCommand) -> Result<(), Failure> {
         match command {
-            MetaCommand::List => print_text(&list(&self.runner.session().tables())),
+            MetaCommand::List => print_text(&list(&self.tables()?)),
             MetaCommand::Describe(name) => self.describe(name)?,
             MetaCommand::Timing => {
                 self.has_timing = !self.has_timing;
@@ -128,8 +129,12 @@ impl Shell<'_> {
         Ok(())
     }
 
+    fn tables(&self) -> Result<Vec<TableListing>, Failure> {
+        self.runner.run(|session| async move { Ok(session.tables().await?) }, &mut self.runner.interrupts(false)?)
+    }
+
     fn describe(&self, name: String) -> Result<(), Failure> {
-        let known = self.runner.session().tables().into_iter().find(|table| table.name == name);
+        let known = self.tables()?.into_iter().find(|table| table.name == name);
         let mut interrupts = self.runner.interrupts(false)?;
         let described = self.runner.run(|session| async move { Ok(session.describe(&name).await?) }, &mut interrupts);
         match (described, known) {
@@ -137,7 +142,7 @@ impl Shell<'_> {
             (Err(failure @ Failure::Query(Error::Cancelled)), _) | (Err(failure), None) => return Err(failure),
             (Err(_), Some(table)) => {
                 let name = table.name.replace('"', "\"\"");
-                let columns = |session: Session| async move {
+                let columns = |session: AnySession| async move {
                     let rows = session.query(&format!("SELECT * FROM \"{name}\" LIMIT 0")).await?.into_rows()?;
                     Ok((rows.schema(), rows.dimensions))
                 };

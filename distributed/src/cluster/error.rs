@@ -14,6 +14,14 @@ pub enum ClusterError {
         /// What stood against it.
         reason: String,
     },
+    /// A server cannot listen.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where it was to listen.
+        address: String,
+        /// What stood against it.
+        error: std::io::Error,
+    },
     /// An executor does not start.
     #[error("cannot start an executor: {0}")]
     Start(String),

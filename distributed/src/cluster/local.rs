@@ -122,20 +122,27 @@ impl LocalCluster {
 
 /// Threads that end when they are dropped, even on a thread of another runtime.
 #[derive(Debug)]
-struct Threads(Mutex<Option<Runtime>>);
+pub(crate) struct Threads(Mutex<Option<Runtime>>);
 
 impl Threads {
-    fn start() -> Result<Self, ClusterError> {
+    pub(crate) fn start() -> Result<Self, ClusterError> {
         let runtime = Builder::new_multi_thread().worker_threads(THREADS).thread_name("cluster").enable_all().build();
         Ok(Self(Mutex::new(Some(runtime.map_err(ClusterError::system("start threads"))?))))
     }
 
-    async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, ClusterError>> + Send + 'static,
     ) -> Result<T, ClusterError> {
         let task = self.0.lock().as_ref().map(|runtime| runtime.spawn(work)).ok_or(ClusterError::Closed)?;
         task.await.map_err(|error| ClusterError::Ballista(error.to_string()))?
+    }
+
+    /// Work that nobody waits for.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = self.0.lock().as_ref() {
+            runtime.spawn(work);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod batch;
+mod connect;
 mod datasets;
 mod drawings;
 #[path = "../../../engine/tests/engine/file_server.rs"]

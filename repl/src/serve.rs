@@ -1,0 +1,108 @@
+//! This program as a server: sessions for clients, and the clusters that they make.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use quarray_distributed::control::LocalClusters;
+use quarray_distributed::serve::{ServeSettings, SessionFactory, StatementServer};
+use quarray_engine::backend::Backend;
+use quarray_engine::session::Session;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{parse_bytes, parse_threads};
+use crate::cluster::{self, ExecutorCounts, Resources, parse_executors};
+use crate::failure::Failure;
+use crate::runner::workers;
+use crate::terminal::tell;
+
+/// Runs statements for `quarray --connect`, until it is stopped (SIGTERM; a second one stops it at once).
+#[derive(Debug, Clone, Parser)]
+#[command(name = "quarray serve", version)]
+struct ServeArgs {
+    /// Where it listens. Nobody is asked for a password there: other machines belong to a private network.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50051")]
+    listen: SocketAddr,
+    /// Sessions begin on so many executors of this machine: 4, or 2..10.
+    #[arg(long, value_name = "N|MIN..MAX", value_parser = parse_executors)]
+    executors: Option<ExecutorCounts>,
+    /// Memory that queries of a session may hold at once: 400MB, 2GiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    memory_limit: Option<usize>,
+    /// Threads that work on queries; the cores of the machine by default.
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    threads: Option<usize>,
+    /// Seconds after which a session ends that no client uses.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    idle_timeout: u32,
+}
+
+/// Serves as the arguments say, the name of the subcommand first.
+pub fn serve(arguments: &[OsString]) -> Result<(), Failure> {
+    let args = ServeArgs::try_parse_from(arguments).map_err(Failure::CommandLine)?;
+    // Signals and executors are heard even while queries keep all workers busy.
+    let desk = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Start)?;
+    let workers = workers(args.threads)?;
+    let clusters = Arc::new(cluster::clusters()?);
+    let ended = desk.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Start)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Start)?;
+        let served = tokio::select! {
+            started = start(&args, &clusters, workers.handle().clone()) => Some(started?),
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+        };
+        if let Some(server) = served {
+            tell(&format!("flight grpc://{}", server.address()));
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tokio::select! {
+                () = async { server.shut_down().await; clusters.shut_down().await } => {}
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        Ok(())
+    });
+    workers.shutdown_background();
+    ended
+}
+
+async fn start(
+    args: &ServeArgs,
+    clusters: &Arc<LocalClusters>,
+    workers: tokio::runtime::Handle,
+) -> Result<StatementServer, Failure> {
+    let backend: Option<Arc<dyn Backend>> = match args.executors {
+        Some(counts) => {
+            let resources = Resources { threads: args.threads, memory: args.memory_limit };
+            Some(Arc::new(cluster::of_session(clusters, resources, counts).await?))
+        }
+        None => None,
+    };
+    let settings = ServeSettings {
+        listen: args.listen,
+        idle_max: Duration::from_secs(u64::from(args.idle_timeout)),
+        sessions: sessions(args, clusters, backend),
+    };
+    Ok(StatementServer::start(settings, workers).await?)
+}
+
+/// Sessions have the server's settings and clusters; names are their own.
+fn sessions(args: &ServeArgs, clusters: &Arc<LocalClusters>, backend: Option<Arc<dyn Backend>>) -> SessionFactory {
+    let mut settings = Session::builder().clusters(Arc::clone(clusters) as _);
+    if let Some(threads) = args.threads {
+        settings = settings.threads(threads);
+    }
+    if let Some(bytes) = args.memory_limit {
+        settings = settings.memory_limit(bytes);
+    }
+    if let Some(backend) = backend {
+        settings = settings.backend(backend);
+    }
+    Arc::new(move || settings.clone().build())
+}
