@@ -22,7 +22,7 @@ use crate::terminal::tell;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "quarray serve", version)]
 struct ServeArgs {
-    /// Where it listens. Nobody is asked for a password there: other machines belong to a private network.
+    /// Where it listens: an address of this machine, since nobody is asked for a password.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
     /// Sessions begin on so many executors of this machine: 4, or 2..10.

@@ -22,6 +22,14 @@ pub enum ClusterError {
         /// What stood against it.
         error: std::io::Error,
     },
+    /// A server that asks nobody for a password is for its own machine.
+    #[error(
+        "cannot serve {address}: expected an address of this machine (127.0.0.1, ::1), since clients are not asked who they are"
+    )]
+    NotLocal {
+        /// Where it was to listen.
+        address: String,
+    },
     /// An executor does not start.
     #[error("cannot start an executor: {0}")]
     Start(String),

@@ -43,8 +43,11 @@ pub struct StatementServer {
 }
 
 impl StatementServer {
-    /// Starts a server, whose statements run on `workers`.
+    /// Starts a server for clients of this machine, whose statements run on `workers`.
     pub async fn start(settings: ServeSettings, workers: Handle) -> Result<Self, ClusterError> {
+        if !settings.listen.ip().is_loopback() {
+            return Err(ClusterError::NotLocal { address: settings.listen.to_string() });
+        }
         let threads = Threads::start()?;
         let (stop, stopped) = oneshot::channel();
         let start = async move {

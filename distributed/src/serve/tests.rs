@@ -209,3 +209,14 @@ async fn a_closed_session_is_gone() -> Ended {
     assert!(error.to_string().contains("the session has ended"), "{error}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_machines_are_not_served() -> Ended {
+    for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:50051"] {
+        let sessions = Arc::new(|| Session::builder().build());
+        let settings = ServeSettings { listen: listen.parse()?, idle_max: IDLE_MAX, sessions };
+        let refused = StatementServer::start(settings, Handle::current()).await.err().ok_or("it is served")?;
+        assert!(refused.to_string().starts_with(&format!("cannot serve {listen}: expected an address")), "{refused}");
+    }
+    Ok(())
+}
