@@ -91,7 +91,9 @@ fn rows_are_those_of_a_session_here() {
         "LET warm = FROM ds |> REDUCE max(tas) AS top ALONG time; FROM warm |> REDUCE max(top) AS top",
         "EXPLAIN FROM ds |> REDUCE avg(tas) ALONG time",
         "SHOW TABLES",
-        "FROM ds[time[0]] |> SELECT tas |> PLOT",
+        "FROM ds |> REDUCE avg(tas) ALONG latitude, longitude |> PLOT WITH (title = 'Mean')",
+        "FROM ds[time[6]] |> SELECT latitude, longitude, tas |> PLOT",
+        "FROM ds |> SELECT time, latitude, longitude, tas |> PLOT WITH (kind = 'histogram', bins = 4)",
     ];
     for query in queries {
         let formats: &[&str] =
