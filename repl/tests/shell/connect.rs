@@ -91,7 +91,9 @@ fn rows_are_those_of_a_session_here() {
         "LET warm = FROM ds |> REDUCE max(tas) AS top ALONG time; FROM warm |> REDUCE max(top) AS top",
         "EXPLAIN FROM ds |> REDUCE avg(tas) ALONG time",
         "SHOW TABLES",
-        "FROM ds[time[0]] |> SELECT tas |> PLOT",
+        "FROM ds |> REDUCE avg(tas) ALONG latitude, longitude |> PLOT WITH (title = 'Mean')",
+        "FROM ds[time[6]] |> SELECT latitude, longitude, tas |> PLOT",
+        "FROM ds |> SELECT time, latitude, longitude, tas |> PLOT WITH (kind = 'histogram', bins = 4)",
     ];
     for query in queries {
         let formats: &[&str] =
@@ -258,7 +260,9 @@ fn a_silent_session_ends() {
 fn cancelling_frees_the_session() {
     let server = Server::start(|_| ());
     let mut terminal = start(server.client());
-    terminal.type_keys(&format!("{ENDLESS};\r"));
+    // It looks up after every batch. A join that does not keeps its threads until it does, and others wait for them.
+    terminal.type_keys("SELECT sum(value % 7) FROM range(1000000000000);\r");
+    terminal.expect("000);");
     std::thread::sleep(Duration::from_secs(1));
     let since = Instant::now();
     terminal.type_keys("\x03");
@@ -266,5 +270,6 @@ fn cancelling_frees_the_session() {
     assert!(since.elapsed() < SOON, "it took {:?}", since.elapsed());
     terminal.expect("quarray> ");
     ask(&mut terminal, "SELECT 1 AS n;", &["1 row"]);
+    assert!(since.elapsed() < SOON, "the next statement waited for {:?}", since.elapsed());
     leave(terminal);
 }
