@@ -25,22 +25,44 @@ const RISE: Duration = Duration::from_secs(3);
 /// They are as few as before within this time after the last query.
 const FALL: Duration = Duration::from_secs(20);
 
-fn clusters(directory: &TempDir) -> TestResult<LocalClusters> {
-    let user = Limits { max: 8, ..Limits::NONE };
-    Ok(LocalClusters::new(Program::current()?, codec(), Some(directory.path().to_path_buf()), user))
+/// A session that speaks of clusters, and where their files are.
+struct Speaker {
+    session: Session,
+    clusters: Arc<LocalClusters>,
+    runtime: tokio::runtime::Runtime,
+    directory: TempDir,
+}
+
+impl Speaker {
+    fn new() -> TestResult<Self> {
+        let directory = TempDir::new()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let (user, files) = (Limits { max: 8, ..Limits::NONE }, Some(directory.path().to_path_buf()));
+        let clusters = Arc::new(LocalClusters::new(Program::current()?, codec(), files, user));
+        let session = {
+            let _guard = runtime.enter();
+            Session::builder().clusters(Arc::clone(&clusters) as _).build()?
+        };
+        Ok(Self { session, clusters, runtime, directory })
+    }
+
+    /// Ends the clusters, which leave no file.
+    fn finish(self) -> TestResult {
+        let Self { session, clusters, runtime, directory } = self;
+        drop(session);
+        runtime.block_on(clusters.shut_down());
+        drop(runtime);
+        let files = files_below(directory.path());
+        if files.is_empty() { Ok(()) } else { Err(format!("files are left: {files:?}").into()) }
+    }
 }
 
 /// Answers are right, nothing is read twice, executors rise and fall, and the log tells why.
 pub fn executors_come_and_go_with_a_burst() -> TestResult {
-    let directory = TempDir::new()?;
     let trace = tempfile::NamedTempFile::new()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let clusters = Arc::new(clusters(&directory)?);
-    let session = {
-        let _guard = runtime.enter();
-        Session::builder().clusters(Arc::clone(&clusters) as _).build()?
-    };
-    runtime.block_on(async {
+    let speaker = Speaker::new()?;
+    let (clusters, session) = (&speaker.clusters, &speaker.session);
+    speaker.runtime.block_on(async {
         let idle_timeout = Some(Duration::from_secs(1));
         let settings = ClusterSettings { min: 1, max: 4, shape: shape(1), idle_timeout };
         if !clusters.create("burst", settings).await? {
@@ -58,7 +80,7 @@ pub fn executors_come_and_go_with_a_burst() -> TestResult {
         };
         let queries = futures::future::join_all((0..QUERIES).map(|_| query()));
         let rise = async {
-            while executors(&session).await? < 2 {
+            while executors(session).await? < 2 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             TestResult::Ok(start.elapsed())
@@ -74,9 +96,9 @@ pub fn executors_come_and_go_with_a_burst() -> TestResult {
             }
         }
         let done = Instant::now();
-        while executors(&session).await? > 1 {
+        while executors(session).await? > 1 {
             if done.elapsed() > FALL {
-                return Err(format!("after {FALL:?} there are {} executors", executors(&session).await?).into());
+                return Err(format!("after {FALL:?} there are {} executors", executors(session).await?).into());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -84,71 +106,61 @@ pub fn executors_come_and_go_with_a_burst() -> TestResult {
         if read != (QUERIES * PARTITIONS * BATCHES) as u64 {
             return Err(format!("expected {} batches, found {read}", QUERIES * PARTITIONS * BATCHES).into());
         }
-        let log = texts(&session, "SHOW SCALING FROM burst", "reason").await?;
+        let log = texts(session, "SHOW SCALING FROM burst", "reason").await?;
         if !log.iter().any(|reason| reason.contains("starts")) || !log.iter().any(|reason| reason.contains("cordons")) {
             return Err(format!("the log does not explain it: {log:#?}").into());
         }
         TestResult::Ok(())
     })?;
-    finish(runtime, &clusters, &directory)
+    speaker.finish()
 }
 
 /// What statements do, and what they refuse.
 pub fn statements_about_clusters() -> TestResult {
-    let directory = TempDir::new()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let clusters = Arc::new(clusters(&directory)?);
-    let session = {
-        let _guard = runtime.enter();
-        Session::builder().clusters(Arc::clone(&clusters) as _).build()?
-    };
-    runtime.block_on(async {
-        done(&session, "CREATE CLUSTER pc WITH (min = 1, max = 2, cores = 1, memory = '256 MiB')").await?;
-        refused(&session, "CREATE CLUSTER PC", "there is a cluster `pc` already").await?;
-        done(&session, "CREATE CLUSTER IF NOT EXISTS pc").await?;
-        refused(&session, "USE CLUSTER cp", "no cluster `cp`").await?;
-        done(&session, "USE CLUSTER pc").await?;
+    let speaker = Speaker::new()?;
+    let session = &speaker.session;
+    speaker.runtime.block_on(async {
+        done(session, "CREATE CLUSTER pc WITH (min = 1, max = 2, cores = 1, memory = '256 MiB')").await?;
+        refused(session, "CREATE CLUSTER PC", "there is a cluster `pc` already").await?;
+        done(session, "CREATE CLUSTER IF NOT EXISTS pc").await?;
+        refused(session, "USE CLUSTER cp", "no cluster `cp`").await?;
+        done(session, "USE CLUSTER pc").await?;
         let sum =
-            texts(&session, "SELECT CAST(sum(v) AS VARCHAR) AS s FROM (VALUES (1), (2), (500)) AS t(v)", "s").await?;
+            texts(session, "SELECT CAST(sum(v) AS VARCHAR) AS s FROM (VALUES (1), (2), (500)) AS t(v)", "s").await?;
         if sum != ["503"] {
             return Err(format!("a wrong sum: {sum:?}").into());
         }
-        refused(&session, "DROP CLUSTER pc", "in use by this session").await?;
-        done(&session, "ALTER CLUSTER pc SCALE TO 2").await?;
+        refused(session, "DROP CLUSTER pc", "in use by this session").await?;
+        done(session, "ALTER CLUSTER pc SCALE TO 2").await?;
         let start = Instant::now();
-        while texts(&session, "SHOW EXECUTORS", "state").await?.iter().filter(|state| *state == "idle").count() < 2 {
+        while texts(session, "SHOW EXECUTORS", "state").await?.iter().filter(|state| *state == "idle").count() < 2 {
             if start.elapsed() > Duration::from_secs(10) {
                 return Err("no second executor has come".into());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        if texts(&session, "SHOW CLUSTERS", "mode").await? != ["scale to 2"] {
+        if texts(session, "SHOW CLUSTERS", "mode").await? != ["scale to 2"] {
             return Err("the mode is not told".into());
         }
-        if !texts(&session, "SHOW JOBS", "id").await?.is_empty() {
+        if !texts(session, "SHOW JOBS", "id").await?.is_empty() {
             return Err("a job is left".into());
         }
-        refused(&session, "CANCEL JOB 'job-1'", "no job `job-1` runs").await?;
-        done(&session, "ALTER CLUSTER pc ADAPT BETWEEN 0 AND 3").await?;
-        done(&session, "USE LOCAL").await?;
-        done(&session, "DROP CLUSTER pc").await?;
-        refused(&session, "SHOW EXECUTORS", "there is no cluster").await?;
-        done(&session, "DROP CLUSTER IF EXISTS pc").await
+        refused(session, "CANCEL JOB 'job-1'", "no job `job-1` runs").await?;
+        done(session, "ALTER CLUSTER pc ADAPT BETWEEN 0 AND 3").await?;
+        done(session, "USE LOCAL").await?;
+        done(session, "DROP CLUSTER pc").await?;
+        refused(session, "SHOW EXECUTORS", "there is no cluster").await?;
+        done(session, "DROP CLUSTER IF EXISTS pc").await
     })?;
-    finish(runtime, &clusters, &directory)
+    speaker.finish()
 }
 
 /// A job that runs is listed, and ends when it is told to; its cores are free within a second.
 pub fn a_job_is_cancelled_by_its_id() -> TestResult {
-    let directory = TempDir::new()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let clusters = Arc::new(clusters(&directory)?);
-    let session = {
-        let _guard = runtime.enter();
-        Session::builder().clusters(Arc::clone(&clusters) as _).build()?
-    };
-    runtime.block_on(async {
-        done(&session, "CREATE CLUSTER pc WITH (min = 1, max = 1, memory = '256 MiB')").await?;
+    let speaker = Speaker::new()?;
+    let (clusters, session) = (&speaker.clusters, &speaker.session);
+    speaker.runtime.block_on(async {
+        done(session, "CREATE CLUSTER pc WITH (min = 1, max = 1, memory = '256 MiB')").await?;
         let backend = clusters.backend("pc").await.ok_or("no cluster")?;
         let context = plans::session()?;
         let plan = plans::plan(&context, SUM_SQL, Pace::pause(500), Pace::default()).await?;
@@ -159,15 +171,15 @@ pub fn a_job_is_cancelled_by_its_id() -> TestResult {
         let cancel = async {
             let start = Instant::now();
             let id = loop {
-                match texts(&session, "SHOW JOBS", "id").await?.pop() {
+                match texts(session, "SHOW JOBS", "id").await?.pop() {
                     Some(id) => break id,
                     None if start.elapsed() > RISE => return Err("no job is listed".into()),
                     None => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             };
-            done(&session, &format!("CANCEL JOB '{id}'")).await?;
+            done(session, &format!("CANCEL JOB '{id}'")).await?;
             let start = Instant::now();
-            while texts(&session, "SHOW EXECUTORS", "state").await? != ["idle"] {
+            while texts(session, "SHOW EXECUTORS", "state").await? != ["idle"] {
                 if start.elapsed() > Duration::from_secs(1) {
                     return Err("after a second the executor still works".into());
                 }
@@ -179,7 +191,7 @@ pub fn a_job_is_cancelled_by_its_id() -> TestResult {
         cancelled?;
         if ended.is_ok() { Err("the cancelled query has an answer".into()) } else { TestResult::Ok(()) }
     })?;
-    finish(runtime, &clusters, &directory)
+    speaker.finish()
 }
 
 async fn executors(session: &Session) -> TestResult<usize> {
@@ -212,11 +224,4 @@ async fn refused(session: &Session, statement: &str, expected: &str) -> TestResu
         Err(error) if error.to_string().contains(expected) => Ok(()),
         other => Err(format!("{statement}: expected \"{expected}\", found {other:?}").into()),
     }
-}
-
-fn finish(runtime: tokio::runtime::Runtime, clusters: &LocalClusters, directory: &TempDir) -> TestResult {
-    runtime.block_on(clusters.shut_down());
-    drop(runtime);
-    let files = files_below(directory.path());
-    if files.is_empty() { Ok(()) } else { Err(format!("files are left: {files:?}").into()) }
 }

@@ -9,25 +9,13 @@ use quarray_distributed::cluster::{ExecutorProvider, ExecutorShape, LocalCluster
 use quarray_distributed::codec::WireCodec;
 use quarray_engine::Session;
 
-use crate::golden::check_cases;
+use crate::golden::check_all_cases;
 use crate::layouts::{CHUNKINGS, QUERIES, same, write_chunks_of};
 use crate::run::{Ending, Settings, attach, run, runtime};
 
 /// Many partitions, in arrays and in rows.
 const WAYS: [Settings; 2] =
     [Settings { grid: true, threads: 3, block_bytes: 400 }, Settings { grid: false, threads: 2, block_bytes: 1000 }];
-
-/// The files of golden cases, and how many there are at least.
-const FILES: [(&str, usize); 8] = [
-    ("subsets", 102),
-    ("reductions", 200),
-    ("groups", 56),
-    ("maps", 88),
-    ("windows", 70),
-    ("sql", 43),
-    ("joins", 12),
-    ("errors", 56),
-];
 
 /// Little enough for what does not need to be held to show if it is.
 const MEMORY: u64 = 48 << 20;
@@ -61,9 +49,7 @@ fn send_to(backend: &ClusterBackend) -> impl Fn(&Session) + use<> {
 #[test]
 fn golden_cases_on_two_executors() {
     let cluster = cluster(2);
-    for (file, at_least) in FILES {
-        check_cases(file, at_least, &WAYS, &send_to(&cluster.backend()));
-    }
+    check_all_cases(&WAYS, &send_to(&cluster.backend()));
     runtime().block_on(cluster.shut_down());
 }
 
