@@ -1,5 +1,6 @@
 //! The Quarray engine: statements to plans, plans to labelled arrays, over chunked stores.
 
+pub mod access;
 pub mod array;
 pub mod backend;
 pub mod bind;
@@ -26,6 +27,7 @@ pub mod state;
 pub mod summary;
 pub mod units;
 
+pub use access::{AccessPolicy, AccessRules};
 pub use backend::{Backend, Clusters};
 pub use error::Error;
 pub use labelled::Labelled;

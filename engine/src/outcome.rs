@@ -66,6 +66,15 @@ impl Rows {
         self
     }
 
+    /// The same rows by way of another stream, of the same schema.
+    pub(crate) fn map_stream(
+        mut self,
+        map: impl FnOnce(SendableRecordBatchStream) -> SendableRecordBatchStream,
+    ) -> Self {
+        self.stream = map(self.stream);
+        self
+    }
+
     /// All labels of a dimension, where they are known before the rows come.
     pub fn labels_of(&self, dimension: &str) -> Option<&ArrayRef> {
         self.labels.as_ref()?.iter().find(|(name, _)| name == dimension).map(|(_, labels)| labels)

@@ -5,10 +5,12 @@ mod listing;
 mod names;
 mod settings;
 mod statements;
+mod time_limit;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
@@ -19,13 +21,15 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
+use crate::access::AccessPolicy;
 use crate::backend::{Backend, Clusters};
-use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, StoreQueries, cast_literals};
+use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, StoreQueries, cast_literals, stem};
 use crate::catalog::{Address, Catalog, open_dataset};
 use crate::error::{Error, planning_error};
 use crate::functions::LabelTables;
 use crate::outcome::{DatasetSummary, Outcome, Rows};
 use crate::progress::Progress;
+use crate::scan::LabelledDataset;
 use crate::source::store::StoreOptions;
 use crate::units::{annotate, lost_units};
 
@@ -42,6 +46,8 @@ struct Shared {
     context: SessionContext,
     backend: RwLock<Arc<dyn Backend>>,
     clusters: Option<Arc<dyn Clusters>>,
+    access: AccessPolicy,
+    time_limit: Option<Duration>,
     catalog: Catalog,
     progress: Arc<Progress>,
     label_tables: LabelTables,
@@ -62,6 +68,10 @@ impl Session {
 
     /// Runs one statement.
     pub async fn query(&self, text: &str) -> Result<Outcome, Error> {
+        time_limit::within(self.shared.time_limit, self.run_statement(text)).await
+    }
+
+    async fn run_statement(&self, text: &str) -> Result<Outcome, Error> {
         self.shared.progress.reset();
         let mut statements = quarray_lang::parse(text).map_err(Error::Syntax)?;
         match (statements.pop(), statements.is_empty()) {
@@ -73,10 +83,21 @@ impl Session {
 
     /// Attaches the store at `uri` as `name`.
     pub async fn attach(&self, name: &str, uri: &str, options: &StoreOptions) -> Result<(), Error> {
-        let dataset = open_dataset(name, uri, options).await?;
-        let address = Address { uri: uri.to_string(), options: options.clone() };
+        let access = &self.shared.access;
+        let dataset = open_dataset(name, uri, options, access).await?;
+        let address = Address { uri: uri.to_string(), options: options.clone(), access: access.clone() };
         self.shared.catalog.attach(&name.to_ascii_lowercase(), dataset, address);
         Ok(())
+    }
+
+    /// What the session may touch.
+    pub fn access(&self) -> &AccessPolicy {
+        &self.shared.access
+    }
+
+    /// Opens the store at an address, for this session.
+    async fn open(&self, uri: &str, options: &StoreOptions) -> Result<Arc<LabelledDataset>, Error> {
+        open_dataset(&stem(uri), uri, options, &self.shared.access).await
     }
 
     /// How far the running query is.

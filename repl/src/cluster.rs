@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{parse_bytes, parse_threads};
 use crate::failure::Failure;
+use crate::security::print_user;
 use crate::serve::serve;
 use crate::terminal::tell;
 
@@ -84,6 +85,7 @@ pub fn run(arguments: &[OsString]) -> Option<Result<(), Failure>> {
         "executor" => Some(run_as_executor(rest)),
         "scheduler" => Some(run_as_scheduler(rest)),
         "serve" => Some(serve(rest)),
+        "hash-password" => Some(print_user(rest)),
         _ => None,
     }
 }

@@ -17,6 +17,7 @@ use crate::cluster::{self, Resources};
 use crate::deliver::{Delivery, deliver};
 use crate::failure::Failure;
 use crate::progress::{ProgressLine, REDRAW};
+use crate::security::login;
 
 /// A session and the threads that its statements run on.
 pub struct Runner {
@@ -49,7 +50,7 @@ impl Runner {
         let desk = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Start)?;
         let clusters = Arc::new(cluster::clusters()?);
         let session = match &args.connect {
-            Some(address) => AnySession::There(desk.block_on(RemoteSession::connect(address))?),
+            Some(address) => AnySession::There(desk.block_on(RemoteSession::connect_as(login(address, args)?))?),
             None => {
                 let settings = desk.block_on(settings(args, &clusters))?;
                 let _guard = workers.enter();

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use quarray_distributed::control::LocalClusters;
+use quarray_distributed::serve::security::Rights;
 use quarray_distributed::serve::{ServeSettings, SessionFactory, StatementServer};
-use quarray_engine::backend::Backend;
+use quarray_engine::backend::{Backend, Clusters};
 use quarray_engine::session::Session;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,13 +17,14 @@ use crate::args::{parse_bytes, parse_threads};
 use crate::cluster::{self, ExecutorCounts, Resources, parse_executors};
 use crate::failure::Failure;
 use crate::runner::workers;
+use crate::security::{SecurityArgs, ServerRules};
 use crate::terminal::tell;
 
 /// Runs statements for `quarray --connect`, until it is stopped (SIGTERM; a second one stops it at once).
 #[derive(Debug, Clone, Parser)]
 #[command(name = "quarray serve", version)]
 struct ServeArgs {
-    /// Where it listens: an address of this machine, since nobody is asked for a password.
+    /// Where it listens. Other machines reach it with --users, --tls-cert and --tls-key only (or --insecure).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
     /// Sessions begin on so many executors of this machine: 4, or 2..10.
@@ -37,6 +39,8 @@ struct ServeArgs {
     /// Seconds after which a session ends that no client uses.
     #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
     idle_timeout: u32,
+    #[command(flatten)]
+    security: SecurityArgs,
 }
 
 /// Serves as the arguments say, the name of the subcommand first.
@@ -55,7 +59,8 @@ pub fn serve(arguments: &[OsString]) -> Result<(), Failure> {
             _ = interrupt.recv() => None,
         };
         if let Some(server) = served {
-            tell(&format!("flight grpc://{}", server.address()));
+            let scheme = if args.security.is_encrypted() { "grpcs" } else { "grpc" };
+            tell(&format!("flight {scheme}://{}", server.address()));
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
@@ -84,17 +89,29 @@ async fn start(
         }
         None => None,
     };
+    let ServerRules { rights, authenticator, admission, tls } = args.security.rules(args.listen)?;
     let settings = ServeSettings {
         listen: args.listen,
         idle_max: Duration::from_secs(u64::from(args.idle_timeout)),
-        sessions: sessions(args, clusters, backend),
+        sessions: sessions(args, clusters, backend, rights),
+        authenticator,
+        admission,
+        tls,
+        // The rules were made for that address.
+        is_exposed: true,
     };
     Ok(StatementServer::start(settings, workers).await?)
 }
 
 /// Sessions have the server's settings and clusters; names are their own.
-fn sessions(args: &ServeArgs, clusters: &Arc<LocalClusters>, backend: Option<Arc<dyn Backend>>) -> SessionFactory {
-    let mut settings = Session::builder().clusters(Arc::clone(clusters) as _);
+fn sessions(
+    args: &ServeArgs,
+    clusters: &Arc<LocalClusters>,
+    backend: Option<Arc<dyn Backend>>,
+    rights: Arc<Rights>,
+) -> SessionFactory {
+    let clusters: Arc<dyn Clusters> = Arc::clone(clusters) as _;
+    let mut settings = Session::builder();
     if let Some(threads) = args.threads {
         settings = settings.threads(threads);
     }
@@ -104,5 +121,5 @@ fn sessions(args: &ServeArgs, clusters: &Arc<LocalClusters>, backend: Option<Arc
     if let Some(backend) = backend {
         settings = settings.backend(backend);
     }
-    Arc::new(move || settings.clone().build())
+    Arc::new(move |user| rights.session(user, settings.clone(), &clusters))
 }

@@ -14,6 +14,7 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
+use quarray_engine::access::AccessPolicy;
 use quarray_engine::progress::Progress;
 use quarray_engine::state::{GridSettings, StateSettings, session_state};
 use tokio::runtime::Builder;
@@ -219,6 +220,12 @@ fn process_config(
 /// The engine's own state: its functions, and what its operators look for in a session.
 fn executor_state(settings: &ExecutorSettings) -> Result<SessionState, ClusterError> {
     let memory_limit = usize::try_from(settings.memory).unwrap_or(usize::MAX);
-    let state = StateSettings { memory_limit, threads: settings.cores.max(1), grid: GridSettings::default() };
+    let state = StateSettings {
+        memory_limit,
+        threads: settings.cores.max(1),
+        grid: GridSettings::default(),
+        access: AccessPolicy::everything(),
+        memory_pool: None,
+    };
     Ok(session_state(&state, &Arc::new(Progress::default()))?)
 }

@@ -23,6 +23,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use parking_lot::Mutex;
+use quarray_engine::access::AccessPolicy;
 use quarray_engine::progress::Progress;
 use quarray_engine::state::{GridSettings, StateSettings, session_state};
 use tokio::net::TcpListener;
@@ -242,7 +243,13 @@ impl Drop for Scheduler {
 }
 
 fn scheduler_state() -> Result<SessionState, ClusterError> {
-    let settings = StateSettings { memory_limit: usize::MAX, threads: 1, grid: GridSettings::default() };
+    let settings = StateSettings {
+        memory_limit: usize::MAX,
+        threads: 1,
+        grid: GridSettings::default(),
+        access: AccessPolicy::everything(),
+        memory_pool: None,
+    };
     Ok(session_state(&settings, &Arc::new(Progress::default()))?)
 }
 

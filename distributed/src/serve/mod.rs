@@ -14,11 +14,13 @@
 
 mod client;
 mod failure;
+mod flight;
 mod message;
 mod names;
 mod outcome;
 mod pump;
 mod random;
+pub mod security;
 mod server;
 mod service;
 mod sessions;
@@ -26,7 +28,8 @@ mod spawned;
 #[cfg(test)]
 mod tests;
 
-pub use client::RemoteSession;
+pub use client::{LoginName, RemoteSession, ServerLogin};
+pub use flight::{Admission, Anyone, Authenticator, Credentials, Permit, Refused, Unlimited, User};
 pub use server::{ServeSettings, StatementServer};
 pub use sessions::SessionFactory;
 

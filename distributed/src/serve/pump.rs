@@ -5,13 +5,13 @@ use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow_flight::error::FlightError;
 use futures::{Stream, stream};
-use quarray_engine::{Error, Rows};
+use quarray_engine::Error;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::failure;
-use super::sessions::SessionInUse;
+use super::sessions::{AdmittedRows, SessionInUse};
 use super::spawned::Spawned;
 
 /// Batches that are made before the reader asks for them.
@@ -27,13 +27,15 @@ struct Pump {
 
 /// The batches of a result with that schema. Dropping the stream ends the work.
 pub(super) fn pump(
-    mut rows: Rows,
+    AdmittedRows { mut rows, permit }: AdmittedRows,
     schema: SchemaRef,
     session: SessionInUse,
     threads: &Handle,
 ) -> impl Stream<Item = Result<RecordBatch, FlightError>> + Send + use<> {
     let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
     let work = Spawned::on(threads, async move {
+        // Until there are no more rows, the statement runs.
+        let _permit = permit;
         while let Some(next) = rows.next().await.transpose() {
             let is_last = next.is_err();
             if sender.send(next).await.is_err() || is_last {

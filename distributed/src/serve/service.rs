@@ -17,10 +17,11 @@ use quarray_engine::{Error, Outcome, Rows};
 use tokio::runtime::Handle;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::flight::Permit;
 use super::message::{AnyMessage, OutcomeKind, OutcomeMessage, RowsMessage, STATEMENT_QUERY, StatementQuery};
 use super::outcome::{plot_message, summary_message};
 use super::pump::pump;
-use super::sessions::{SessionInUse, Sessions, authorization};
+use super::sessions::{AdmittedRows, Caller, SessionInUse, Sessions, authorization};
 use super::spawned::Spawned;
 use super::{ACTION_CLOSE, ACTION_DESCRIBE, ACTION_NAMES, ACTION_PROGRESS, DIMENSIONS_KEY, failure, names};
 
@@ -44,10 +45,10 @@ impl FlightService for StatementService {
     /// A new session: its token is the answer, and the header to send with every call.
     async fn handshake(
         &self,
-        _request: Request<Streaming<HandshakeRequest>>,
+        request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        let sessions = Arc::clone(&self.sessions);
-        let token = self.run(async move { sessions.open() }).await??;
+        let (sessions, caller) = (Arc::clone(&self.sessions), Caller::of(&request)?);
+        let token = self.run(async move { sessions.open(&caller).await }).await??;
         let header = authorization(&token).parse();
         let answer = HandshakeResponse { protocol_version: 0, payload: token.into() };
         let mut response = Response::new(stream::iter([Ok(answer)]).boxed());
@@ -61,9 +62,10 @@ impl FlightService for StatementService {
         let session = self.sessions.of(&request)?;
         let descriptor = request.into_inner();
         let text = statement_text(&descriptor)?;
+        let permit = self.sessions.admit(&session).await?;
         let running = session.session().clone();
         let outcome = self.run(async move { running.query(&text).await }).await?;
-        let info = info(outcome.map_err(|error| failure::status(&error))?, &session)?;
+        let info = info(outcome.map_err(|error| failure::status(&error))?, &session, permit)?;
         Ok(Response::new(info.with_descriptor(descriptor)))
     }
 
@@ -71,7 +73,7 @@ impl FlightService for StatementService {
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
         let session = self.sessions.of(&request)?;
         let rows = session.take(&request.get_ref().ticket)?;
-        let schema = schema_of(&rows);
+        let schema = schema_of(&rows.rows);
         let batches = pump(rows, SchemaRef::clone(&schema), session, &self.threads);
         let encoder = FlightDataEncoderBuilder::new()
             .with_schema(schema)
@@ -143,6 +145,7 @@ impl StatementService {
 
     async fn describe(&self, session: &SessionInUse, name: &[u8]) -> Result<Vec<u8>, Status> {
         let name = String::from_utf8(name.to_vec()).map_err(|_| Status::invalid_argument("the name is no text"))?;
+        let _permit = self.sessions.admit(session).await?;
         let running = session.session().clone();
         let summary = self.run(async move { running.describe(&name).await }).await?;
         let summary = summary.map_err(|error| failure::status(&error))?;
@@ -151,7 +154,7 @@ impl StatementService {
 }
 
 /// What the client is told of an outcome. Rows wait in the session.
-fn info(outcome: Outcome, session: &SessionInUse) -> Result<FlightInfo, Status> {
+fn info(outcome: Outcome, session: &SessionInUse, permit: Permit) -> Result<FlightInfo, Status> {
     let mut info = FlightInfo::new();
     let mut schema = SchemaRef::new(Schema::empty());
     let kind = match outcome {
@@ -163,7 +166,9 @@ fn info(outcome: Outcome, session: &SessionInUse) -> Result<FlightInfo, Status> 
             let summary = rows.summary.take().map(summary_message);
             let cells = rows.cells;
             info.total_records = cells.and_then(|cells| i64::try_from(cells).ok()).unwrap_or(-1);
-            info = info.with_endpoint(FlightEndpoint::new().with_ticket(Ticket::new(session.keep(rows)?)));
+            info = info.with_endpoint(
+                FlightEndpoint::new().with_ticket(Ticket::new(session.keep(AdmittedRows { rows, permit })?)),
+            );
             info.ordered = true;
             OutcomeKind::Rows(RowsMessage { cells, summary })
         }

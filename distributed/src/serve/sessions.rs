@@ -1,6 +1,7 @@
 //! The sessions of a server: each client has its own, known by a token, until it ends it or is silent for too long.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,11 @@ use quarray_engine::{Error, Rows, Session};
 use tonic::{Request, Status};
 
 use super::failure;
+use super::flight::{Admission, Authenticator, Credentials, Permit, Refused, User, credentials};
 use super::random::random_name;
 
 /// Makes the session of a new client.
-pub type SessionFactory = Arc<dyn Fn() -> Result<Session, Error> + Send + Sync>;
+pub type SessionFactory = Arc<dyn Fn(&User) -> Result<Session, Error> + Send + Sync>;
 
 /// Sessions at one time.
 const SESSIONS_MAX: usize = 1000;
@@ -23,39 +25,75 @@ const RESULTS_MAX: usize = 16;
 /// Before the token in the header of a call.
 const BEARER: &str = "Bearer ";
 
+/// What the sessions of a server are made by.
+pub(super) struct SessionRules {
+    pub(super) make: SessionFactory,
+    pub(super) authenticator: Arc<dyn Authenticator>,
+    pub(super) admission: Arc<dyn Admission>,
+    /// Sessions are dropped when nobody has used them for so long.
+    pub(super) idle_max: Duration,
+}
+
 /// The sessions of a server.
 pub(super) struct Sessions {
-    make: SessionFactory,
-    idle_max: Duration,
+    rules: SessionRules,
     by_token: Mutex<HashMap<String, Arc<ServedSession>>>,
 }
 
 /// The session of one client, and what it has not fetched yet.
 struct ServedSession {
+    user: User,
     session: Session,
-    results: Mutex<VecDeque<(String, Rows)>>,
+    results: Mutex<VecDeque<(String, AdmittedRows)>>,
     used: Mutex<Instant>,
+}
+
+/// Rows, and the right to make them.
+pub(super) struct AdmittedRows {
+    pub(super) rows: Rows,
+    pub(super) permit: Permit,
+}
+
+/// Who calls: what a call shows of its client.
+pub(super) struct Caller {
+    credentials: Credentials,
+    peer: Option<IpAddr>,
+}
+
+impl Caller {
+    /// The client of a call.
+    pub(super) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
+        let peer = request.remote_addr().map(|address| address.ip());
+        Ok(Self { credentials: credentials(request.metadata())?, peer })
+    }
 }
 
 /// A session that is being used, and is not idle until this is dropped.
 pub(super) struct SessionInUse(Arc<ServedSession>);
 
 impl Sessions {
-    /// None yet. They are dropped when nobody has used them for so long.
-    pub(super) fn new(make: SessionFactory, idle_max: Duration) -> Self {
-        Self { make, idle_max, by_token: Mutex::default() }
+    /// None yet.
+    pub(super) fn new(rules: SessionRules) -> Self {
+        Self { rules, by_token: Mutex::default() }
     }
 
-    /// A new session; its token.
-    pub(super) fn open(&self) -> Result<String, Status> {
+    /// Waits until a statement of a user may begin.
+    pub(super) async fn admit(&self, session: &SessionInUse) -> Result<Permit, Status> {
+        let admitted = self.rules.admission.admit(&session.0.user).await;
+        admitted.map_err(|error| failure::status(&error))
+    }
+
+    /// A new session for someone who shakes hands; its token.
+    pub(super) async fn open(&self, caller: &Caller) -> Result<String, Status> {
         self.drop_idle();
-        let session = (self.make)().map_err(|error| failure::status(&error))?;
+        let user = self.rules.authenticator.authenticate(&caller.credentials, caller.peer).await.map_err(refusal)?;
+        let session = (self.rules.make)(&user).map_err(|error| failure::status(&error))?;
         let token = random_name().map_err(|error| Status::internal(format!("cannot make a token: {error}")))?;
         let mut by_token = self.by_token.lock();
         if by_token.len() >= SESSIONS_MAX {
             return Err(Status::resource_exhausted(format!("there are {SESSIONS_MAX} sessions already")));
         }
-        let served = ServedSession { session, results: Mutex::default(), used: Mutex::new(Instant::now()) };
+        let served = ServedSession { user, session, results: Mutex::default(), used: Mutex::new(Instant::now()) };
         by_token.insert(token.clone(), Arc::new(served));
         Ok(token)
     }
@@ -64,7 +102,7 @@ impl Sessions {
     pub(super) fn of<T>(&self, request: &Request<T>) -> Result<SessionInUse, Status> {
         let token = token(request)?;
         let by_token = self.by_token.lock();
-        let session = by_token.get(token).filter(|session| !session.is_idle(self.idle_max));
+        let session = by_token.get(token).filter(|session| !session.is_idle(self.rules.idle_max));
         match session {
             Some(session) => Ok(SessionInUse(Arc::clone(session))),
             None => Err(Status::unauthenticated("the session has ended, or was never there")),
@@ -82,7 +120,7 @@ impl Sessions {
     pub(super) fn drop_idle(&self) {
         let mut ended = Vec::new();
         self.by_token.lock().retain(|_, session| {
-            let is_idle = session.is_idle(self.idle_max);
+            let is_idle = session.is_idle(self.rules.idle_max);
             if is_idle {
                 ended.push(Arc::clone(session));
             }
@@ -94,7 +132,7 @@ impl Sessions {
 
     /// How often idle sessions are looked for.
     pub(super) fn sweep_interval(&self) -> Duration {
-        (self.idle_max / 4).clamp(Duration::from_millis(50), Duration::from_secs(60))
+        (self.rules.idle_max / 4).clamp(Duration::from_millis(50), Duration::from_secs(60))
     }
 }
 
@@ -112,7 +150,7 @@ impl SessionInUse {
     }
 
     /// Keeps rows until they are fetched; the name that they are fetched by.
-    pub(super) fn keep(&self, rows: Rows) -> Result<String, Status> {
+    pub(super) fn keep(&self, rows: AdmittedRows) -> Result<String, Status> {
         let name = random_name().map_err(|error| Status::internal(format!("cannot name a result: {error}")))?;
         let mut results = self.0.results.lock();
         let oldest = if results.len() >= RESULTS_MAX { results.pop_front() } else { None };
@@ -123,7 +161,7 @@ impl SessionInUse {
     }
 
     /// The rows of that name, once.
-    pub(super) fn take(&self, name: &[u8]) -> Result<Rows, Status> {
+    pub(super) fn take(&self, name: &[u8]) -> Result<AdmittedRows, Status> {
         let mut results = self.0.results.lock();
         let place = results.iter().position(|(known, _)| known.as_bytes() == name);
         let found = place.and_then(|place| results.remove(place));
@@ -143,6 +181,14 @@ fn token<T>(request: &Request<T>) -> Result<&str, Status> {
     let header = request.metadata().get("authorization").and_then(|header| header.to_str().ok());
     let token = header.and_then(|header| header.strip_prefix(BEARER));
     token.ok_or_else(|| Status::unauthenticated("expected the token of a session, found none"))
+}
+
+/// What someone is told who is not let in.
+fn refusal(refused: Refused) -> Status {
+    match refused {
+        Refused::Missing | Refused::Wrong => Status::unauthenticated(refused.to_string()),
+        Refused::Later { .. } => Status::resource_exhausted(refused.to_string()),
+    }
 }
 
 /// The header that a token is sent in.

@@ -36,11 +36,14 @@ impl Session {
         tables: &[Arc<CellTable>],
     ) -> Result<String, Error> {
         let (address, attached) = match &into.target {
-            IntoTarget::Address(uri) => (Address { uri: uri.clone(), options: Default::default() }, None),
+            IntoTarget::Address(uri) => {
+                let access = self.access().clone();
+                (Address { uri: uri.clone(), options: Default::default(), access }, None)
+            }
             IntoTarget::Attached(name) => self.attached(text, name)?,
         };
         let options: Vec<(String, String)> = address.store_options().into_iter().chain(into.options).collect();
-        let order = StoreOrder::new(&address.uri, &into.chunks, &options, &into.mode).await?;
+        let order = StoreOrder::new(&address.uri, &into.chunks, &options, &into.mode, self.access()).await?;
         let mut contents = StoreContents {
             dimensions: Vec::new(),
             arrays: Vec::new(),

@@ -3,8 +3,7 @@
 use quarray_lang::diagnostic::Diagnostic;
 
 use super::Session;
-use crate::bind::{Named, stem};
-use crate::catalog::open_dataset;
+use crate::bind::Named;
 use crate::error::Error;
 use crate::outcome::DatasetSummary;
 use crate::source::store::StoreOptions;
@@ -51,7 +50,7 @@ impl Session {
         match self.shared.catalog.get(&name.to_ascii_lowercase()) {
             Some(Named::Dataset(source)) => Ok(summary(name, &source)),
             Some(Named::View(_)) => Err(Error::Bind(Diagnostic::new(format!("`{name}` is a view, no dataset")))),
-            None => Ok(summary(name, open_dataset(&stem(name), name, &StoreOptions::new()).await?.as_ref())),
+            None => Ok(summary(name, self.open(name, &StoreOptions::new()).await?.as_ref())),
         }
     }
 }

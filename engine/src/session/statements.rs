@@ -1,5 +1,7 @@
 //! Statements by kind: what is no query is carried out here.
 
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{CreateView, ObjectType, Query, Statement as Ast};
 use quarray_lang::cluster::ClusterStatement;
@@ -7,6 +9,7 @@ use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::statement::{Statement, StatementKind};
 
 use super::Session;
+use crate::access::admitted;
 use crate::bind::{Named, plain_name};
 use crate::error::{Error, planning_error};
 use crate::outcome::{Outcome, Rows};
@@ -63,8 +66,8 @@ impl Session {
 
     /// A statement that DataFusion's own parser reads.
     async fn stock(&self, text: &str) -> Result<Outcome, Error> {
-        let frame = self.shared.context.sql(text).await.map_err(|error| planning_error(error, text))?;
-        self.frame(frame).await
+        let plan = self.shared.context.state().create_logical_plan(text).await;
+        self.carry_out(plan, text).await
     }
 
     /// A statement that is no query: DDL, SHOW, DESCRIBE, …
@@ -77,7 +80,12 @@ impl Session {
         }
         let state = self.shared.context.state();
         let statement = PlannedStatement::Statement(Box::new(statement));
-        let plan = state.statement_to_plan(statement).await.map_err(|error| planning_error(error, text))?;
+        self.carry_out(state.statement_to_plan(statement).await, text).await
+    }
+
+    /// Does what a plan says, if the session may.
+    async fn carry_out(&self, plan: DataFusionResult<LogicalPlan>, text: &str) -> Result<Outcome, Error> {
+        let plan = plan.and_then(|plan| admitted(plan, self.access())).map_err(|error| planning_error(error, text))?;
         let frame = self.shared.context.execute_logical_plan(plan).await?;
         self.frame(frame).await
     }

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 use super::session::{ask, leave, start};
 use super::{STORE, quarray};
 
+/// What clients may read: where paths are relative to, and where the store is.
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data");
+
 /// Hours of work, that ends when it is told to.
 const ENDLESS: &str = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.value * b.value = -1";
 
@@ -28,7 +32,10 @@ struct Server {
 impl Server {
     fn start(configure: impl FnOnce(&mut Command)) -> Self {
         let mut command = quarray();
-        command.args(["serve", "--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--root", ROOT, "--root", DATA])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
         configure(&mut command);
         let mut child = command.spawn().unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
@@ -114,7 +121,7 @@ fn errors_point_at_the_same_place() {
         ("SELECT 1;\nSELECT tass FROM ds", "did you mean `tas`"),
         ("FROM ds[latitude = 'north'] |> SELECT tas", "^"),
         ("FROM nothing", "nothing"),
-        ("FROM 'no-such.zarr' |> SELECT v", "no-such.zarr"),
+        (concat!("FROM '", env!("CARGO_MANIFEST_DIR"), "/no-such.zarr' |> SELECT v"), "no-such.zarr"),
         ("SELECT 1 / (value - 10000) FROM range(20000)", "ivide by zero"),
         ("USE CLUSTER missing", "no cluster `missing`"),
         ("FROM ds |> SELECT time, latitude |> PLOT TO 'a.unknown'", "unknown"),
@@ -125,7 +132,7 @@ fn errors_point_at_the_same_place() {
         assert_eq!(output.status.code(), Some(1), "{query}: {stderr}");
         assert!(stderr.contains(fragment), "{query}: {fragment} is not in: {stderr}");
     }
-    same(&server, &["--attach", "a=no-such.zarr", "-c", "SELECT 1"]);
+    same(&server, &["--attach", concat!("a=", env!("CARGO_MANIFEST_DIR"), "/no-such.zarr"), "-c", "SELECT 1"]);
 }
 
 #[test]

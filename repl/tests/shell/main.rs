@@ -13,6 +13,7 @@ mod into;
 mod pty;
 mod refused;
 mod replica;
+mod secured;
 mod served;
 mod session;
 
@@ -34,6 +35,7 @@ fn quarray() -> Command {
             command.env_remove(name);
         }
     }
+    command.env_remove("QUARRAY_USER_TOKENS");
     command.env("QUARRAY_HISTORY", "");
     command
 }
