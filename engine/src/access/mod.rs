@@ -160,6 +160,12 @@ impl fmt::Debug for AccessPolicy {
     }
 }
 
+impl fmt::Debug for Confinement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Confinement").finish_non_exhaustive()
+    }
+}
+
 /// The refusal of a path.
 pub(crate) fn outside(shown: &str) -> SourceError {
     SourceError::PermissionDenied { uri: shown.to_string(), message: roots::REFUSED.to_string() }

@@ -6,6 +6,7 @@ use datafusion::logical_expr::dml::CopyTo;
 use datafusion::logical_expr::{LogicalPlan, Statement};
 
 use super::{AccessPolicy, only_reads};
+use crate::source::SourceError;
 
 /// Settings that are the server's own: its memory, its disk, where it looks for tables.
 const SETTINGS_OF_SERVER: [&str; 3] =
@@ -14,7 +15,7 @@ const SETTINGS_OF_SERVER: [&str; 3] =
 /// The plan of a statement as a session may carry it out.
 pub(crate) fn admitted(plan: LogicalPlan, access: &AccessPolicy) -> Result<LogicalPlan> {
     let Some(confinement) = access.confinement() else { return Ok(plan) };
-    let external = |error| DataFusionError::External(Box::new(error));
+    let external = |error: SourceError| DataFusionError::External(Box::new(error));
     let admitted = plan.transform_down(|plan| match plan {
         LogicalPlan::Copy(copy) => {
             if !confinement.rules().may_write {

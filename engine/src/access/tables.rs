@@ -81,9 +81,3 @@ impl UrlTableFactory for QuotedTables {
 fn external(error: crate::source::SourceError) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
-
-impl std::fmt::Debug for Confinement {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Confinement")
-    }
-}

@@ -86,7 +86,8 @@ impl Session {
     /// Does what a plan says, if the session may.
     async fn carry_out(&self, plan: DataFusionResult<LogicalPlan>, text: &str) -> Result<Outcome, Error> {
         let plan = plan.and_then(|plan| admitted(plan, self.access())).map_err(|error| planning_error(error, text))?;
-        let frame = self.shared.context.execute_logical_plan(plan).await?;
+        let frame =
+            self.shared.context.execute_logical_plan(plan).await.map_err(|error| planning_error(error, text))?;
         self.frame(frame).await
     }
 
