@@ -18,6 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
@@ -31,6 +32,7 @@ use crate::outcome::{DatasetSummary, Outcome, Rows};
 use crate::progress::Progress;
 use crate::scan::LabelledDataset;
 use crate::source::store::StoreOptions;
+use crate::thread_safe::ThreadSafe;
 use crate::units::{annotate, lost_units};
 
 pub use listing::TableListing;
@@ -39,7 +41,7 @@ pub use settings::SessionBuilder;
 /// Attached datasets, views and settings. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<ThreadSafe<Shared>>,
 }
 
 struct Shared {
@@ -67,8 +69,10 @@ impl Session {
     }
 
     /// Runs one statement.
-    pub async fn query(&self, text: &str) -> Result<Outcome, Error> {
-        time_limit::within(self.shared.time_limit, self.run_statement(text)).await
+    pub fn query<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Outcome, Error>> {
+        Box::pin(async move {
+            time_limit::within(self.shared.time_limit, self.run_statement(text)).await
+        })
     }
 
     async fn run_statement(&self, text: &str) -> Result<Outcome, Error> {
