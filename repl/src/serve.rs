@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use quarray_distributed::control::LocalClusters;
-use quarray_distributed::serve::{ServeSettings, SessionFactory, StatementServer};
+use quarray_distributed::serve::{Anyone, ServeSettings, SessionFactory, StatementServer, Unlimited};
 use quarray_engine::backend::Backend;
 use quarray_engine::session::Session;
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,6 +88,8 @@ async fn start(
         listen: args.listen,
         idle_max: Duration::from_secs(u64::from(args.idle_timeout)),
         sessions: sessions(args, clusters, backend),
+        authenticator: Arc::new(Anyone),
+        admission: Arc::new(Unlimited),
     };
     Ok(StatementServer::start(settings, workers).await?)
 }
@@ -104,5 +106,5 @@ fn sessions(args: &ServeArgs, clusters: &Arc<LocalClusters>, backend: Option<Arc
     if let Some(backend) = backend {
         settings = settings.backend(backend);
     }
-    Arc::new(move || settings.clone().build())
+    Arc::new(move |_| settings.clone().build())
 }

@@ -14,6 +14,7 @@
 
 mod client;
 mod failure;
+mod flight;
 mod message;
 mod names;
 mod outcome;
@@ -27,6 +28,7 @@ mod spawned;
 mod tests;
 
 pub use client::RemoteSession;
+pub use flight::{Admission, Anyone, Authenticator, Credentials, Permit, Refused, Unlimited, User};
 pub use server::{ServeSettings, StatementServer};
 pub use sessions::SessionFactory;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
+use futures::TryStreamExt;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -12,8 +13,9 @@ use tokio::task::JoinHandle;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
+use super::flight::{Admission, Authenticator, Connection};
 use super::service::StatementService;
-use super::sessions::{SessionFactory, Sessions};
+use super::sessions::{SessionFactory, SessionRules, Sessions};
 use crate::cluster::local::Threads;
 use crate::cluster::{ClusterError, MESSAGE_BYTES_MAX};
 
@@ -32,6 +34,10 @@ pub struct ServeSettings {
     pub idle_max: Duration,
     /// Makes the session of a new client.
     pub sessions: SessionFactory,
+    /// Decides who a client is.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Decides whether a statement may begin.
+    pub admission: Arc<dyn Admission>,
 }
 
 /// A server that runs. It ends when it is dropped.
@@ -55,7 +61,9 @@ impl StatementServer {
             let wrong = |error: std::io::Error| ClusterError::Listen { address: listen.to_string(), error };
             let listener = TcpListener::bind(listen).await.map_err(wrong)?;
             let address = listener.local_addr().map_err(wrong)?;
-            let sessions = Arc::new(Sessions::new(settings.sessions, settings.idle_max));
+            let ServeSettings { idle_max, sessions: make, authenticator, admission, .. } = settings;
+            let sessions = Sessions::new(SessionRules { make, authenticator, admission, idle_max }).map_err(wrong)?;
+            let sessions = Arc::new(sessions);
             let service = tokio::spawn(serve(listener, sessions, workers, stopped));
             Ok((address, service))
         };
@@ -82,7 +90,11 @@ async fn serve(listener: TcpListener, sessions: Arc<Sessions>, workers: Handle, 
     let service = FlightServiceServer::new(service)
         .max_decoding_message_size(MESSAGE_BYTES_MAX as usize)
         .max_encoding_message_size(usize::MAX);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let of_connections = Arc::clone(&sessions);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).map_ok(move |stream| {
+        let peer = stream.peer_addr().ok();
+        Connection::new(stream, peer, Arc::clone(&of_connections))
+    });
     let stopped = async move {
         // A server that is dropped stops as well.
         let _ = stopped.await;
