@@ -3,6 +3,8 @@
 mod into;
 mod listing;
 mod names;
+mod outline;
+mod qualified;
 mod settings;
 mod statements;
 
@@ -10,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use datafusion::common::ScalarValue;
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
@@ -30,12 +33,16 @@ use crate::source::store::StoreOptions;
 use crate::units::{annotate, lost_units};
 
 pub use listing::TableListing;
+pub use outline::{StatementClass, StatementOutline};
+pub use qualified::{CATALOG, SCHEMA};
 pub use settings::SessionBuilder;
 
 /// Attached datasets, views and settings. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,
+    /// The values of the parameters of statements, in a copy of the session that has some.
+    parameters: Option<Arc<[ScalarValue]>>,
 }
 
 struct Shared {

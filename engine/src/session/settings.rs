@@ -92,7 +92,7 @@ impl SessionBuilder {
             label_tables,
             statements: AtomicU64::new(0),
         };
-        Ok(Session { shared: Arc::new(shared) })
+        Ok(Session { shared: Arc::new(shared), parameters: None })
     }
 }
 

@@ -7,13 +7,16 @@ use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::statement::{Statement, StatementKind};
 
 use super::Session;
-use crate::bind::{Named, plain_name};
+use crate::bind::{Named, Parameters, plain_name};
 use crate::error::{Error, planning_error};
 use crate::outcome::{Outcome, Rows};
 use crate::summary::summary;
 
 impl Session {
-    pub(super) async fn statement(&self, text: &str, statement: Statement) -> Result<Outcome, Error> {
+    pub(super) async fn statement(&self, text: &str, mut statement: Statement) -> Result<Outcome, Error> {
+        let parameters = Parameters::of(text, &statement)?;
+        parameters.put(text, &mut statement, self.parameters.as_deref().unwrap_or_default())?;
+        self.strip_schema(&mut statement);
         match statement.kind {
             StatementKind::Attach { uri, name, options } => {
                 self.attach(&name.value, &uri, &options.into_iter().collect()).await?;
