@@ -1,6 +1,5 @@
 //! The actions of the service: those of Flight SQL, and those that our own client asks for beside them.
 
-use arrow_flight::sql::server::{CLOSE_PREPARED_STATEMENT, CREATE_PREPARED_STATEMENT};
 use arrow_flight::{Action, Result as ActionResult};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -12,6 +11,12 @@ use super::outcome::summary_message;
 use super::service::StatementService;
 use super::sessions::{Caller, SessionInUse};
 use super::{ACTION_CLOSE, ACTION_DESCRIBE, ACTION_NAMES, ACTION_OPTIONS, ACTION_PROGRESS, failure, names};
+
+/// The action that prepares a statement, by its name in Flight SQL.
+const CREATE_PREPARED_STATEMENT: &str = "CreatePreparedStatement";
+
+/// The action that closes a prepared statement, by its name in Flight SQL.
+const CLOSE_PREPARED_STATEMENT: &str = "ClosePreparedStatement";
 
 /// The names of actions, and what they do.
 pub(super) const ACTIONS: [(&str, &str); 11] = [
@@ -48,7 +53,7 @@ impl StatementService {
             self.sessions.close(&Caller::of(&request)?).await?;
             return Ok(one(Closed { status: CLOSED }.encode_to_vec()));
         }
-        let session = self.session(&request).await?;
+        let session = self.session(Caller::of(&request)).await?;
         let action = request.into_inner();
         let body = match action.r#type.as_str() {
             CREATE_PREPARED_STATEMENT => self.prepare(&session, &action.body).await?,

@@ -92,8 +92,7 @@ async fn serve(listener: TcpListener, sessions: Arc<Sessions>, workers: Handle, 
         .max_encoding_message_size(usize::MAX);
     let of_connections = Arc::clone(&sessions);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).map_ok(move |stream| {
-        let peer = stream.peer_addr().ok();
-        Connection::new(stream, peer, Arc::clone(&of_connections))
+        Connection::new(stream, Arc::clone(&of_connections))
     });
     let stopped = async move {
         // A server that is dropped stops as well.

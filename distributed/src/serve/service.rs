@@ -57,7 +57,7 @@ impl FlightService for StatementService {
 
     /// Runs a statement, or tells where the answer to a question about the catalog is.
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
-        let session = self.session(&request).await?;
+        let session = self.session(Caller::of(&request)).await?;
         let descriptor = request.into_inner();
         let info = match self.asked(&session, &descriptor)? {
             Asked::Statement(statement) => self.statement_info(&session, statement).await?,
@@ -68,7 +68,7 @@ impl FlightService for StatementService {
 
     /// Starts a statement, or tells how far it is.
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
-        let session = self.session(&request).await?;
+        let session = self.session(Caller::of(&request)).await?;
         let descriptor = request.into_inner();
         if running_handle(&descriptor).is_some() {
             return Ok(Response::new(self.poll_again(&session, &descriptor).await?));
@@ -85,7 +85,7 @@ impl FlightService for StatementService {
 
     /// The columns that a statement would have.
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
-        let session = self.session(&request).await?;
+        let session = self.session(Caller::of(&request)).await?;
         let schema = match self.asked(&session, request.get_ref())? {
             Asked::Statement(statement) => {
                 let outlined = session.share();
@@ -99,7 +99,7 @@ impl FlightService for StatementService {
 
     /// The rows of a statement that has run, or the answer to a question about the catalog.
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
-        let session = self.session(&request).await?;
+        let session = self.session(Caller::of(&request)).await?;
         let ticket = request.into_inner();
         let any = Any::decode(ticket.ticket.as_ref()).map_err(|_| Status::invalid_argument("cannot read the ticket"))?;
         let command = Command::try_from(any).map_err(|_| Status::invalid_argument("cannot read the ticket"))?;
@@ -119,7 +119,7 @@ impl FlightService for StatementService {
 
     /// Takes what a client sends.
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
-        let session = self.session(&request).await?;
+        let session = self.session(Caller::of(&request)).await?;
         Ok(Response::new(self.put(session, request.into_inner()).await?))
     }
 
@@ -155,10 +155,9 @@ enum Asked {
 }
 
 impl StatementService {
-    /// The session that a call belongs to.
-    pub(super) async fn session<T>(&self, request: &Request<T>) -> Result<SessionInUse, Status> {
-        let caller = Caller::of(request)?;
-        self.sessions.of_caller(&caller).await
+    /// The session of a client.
+    pub(super) async fn session(&self, caller: Result<Caller, Status>) -> Result<SessionInUse, Status> {
+        self.sessions.of(&caller?).await
     }
 
     /// The right to run a statement now.

@@ -120,13 +120,8 @@ impl Sessions {
         Ok(token)
     }
 
-    /// The session that a call belongs to.
-    pub(super) async fn of<T>(&self, request: &Request<T>) -> Result<SessionInUse, Status> {
-        self.of_caller(&Caller::of(request)?).await
-    }
-
     /// The session of a client: of its token, or else of its connection.
-    pub(super) async fn of_caller(&self, caller: &Caller) -> Result<SessionInUse, Status> {
+    pub(super) async fn of(&self, caller: &Caller) -> Result<SessionInUse, Status> {
         if let Some(session) = caller.token().and_then(|token| self.known.lock().session(token, self.rules.idle_max)) {
             return Ok(session);
         }

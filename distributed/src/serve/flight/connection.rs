@@ -1,7 +1,6 @@
 //! Connections, each with a number: a client that shows no token has the session of its connection.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +16,6 @@ use crate::serve::sessions::Sessions;
 pub(in crate::serve) struct ConnectionInfo {
     /// No other connection of the server ever has it.
     pub(in crate::serve) number: u64,
-    /// The other side, where it has an address.
-    pub(in crate::serve) peer: Option<SocketAddr>,
 }
 
 /// A stream of bytes to and from a client; when it ends, the session that it had without a token ends with it.
@@ -30,9 +27,9 @@ pub(in crate::serve) struct Connection<S> {
 
 impl<S> Connection<S> {
     /// The next connection.
-    pub(in crate::serve) fn new(stream: S, peer: Option<SocketAddr>, sessions: Arc<Sessions>) -> Self {
+    pub(in crate::serve) fn new(stream: S, sessions: Arc<Sessions>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { stream, info: ConnectionInfo { number: NEXT.fetch_add(1, Ordering::Relaxed), peer }, sessions }
+        Self { stream, info: ConnectionInfo { number: NEXT.fetch_add(1, Ordering::Relaxed) }, sessions }
     }
 }
 

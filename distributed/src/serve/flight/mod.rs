@@ -34,6 +34,8 @@ mod results;
 mod seal;
 mod sql_info;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod types;
 mod wire;
 

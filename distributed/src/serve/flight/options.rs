@@ -112,7 +112,7 @@ pub(in crate::serve) struct SessionOptionsResult {
 }
 
 /// Sets options of a session; what is refused is told by its name.
-pub(super) async fn set(session: &SessionInUse, request: SetSessionOptions) -> SetSessionOptionsResult {
+pub(in crate::serve) async fn set(session: &SessionInUse, request: SetSessionOptions) -> SetSessionOptionsResult {
     let mut errors = HashMap::new();
     for (name, value) in request.options {
         if let Err(kind) = set_one(session, &name, value.kind).await {
@@ -172,7 +172,7 @@ async fn use_cluster(session: &SessionInUse, name: Option<&str>) -> Result<(), O
 }
 
 /// The options of a session.
-pub(super) fn get(session: &SessionInUse) -> SessionOptionsResult {
+pub(in crate::serve) fn get(session: &SessionInUse) -> SessionOptionsResult {
     let options = *session.options.lock();
     let form = match options.form {
         ResultForm::Rows => "rows",
