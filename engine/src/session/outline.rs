@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+use futures::future::BoxFuture;
 use futures::stream;
 use quarray_lang::cluster::ClusterStatement;
 use quarray_lang::diagnostic::Diagnostic;
@@ -53,7 +54,11 @@ impl Session {
     }
 
     /// What a statement would give. It is planned with the session's values of its parameters, or without any.
-    pub async fn outline(&self, text: &str) -> Result<StatementOutline, Error> {
+    pub fn outline<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<StatementOutline, Error>> {
+        Box::pin(self.outline_of(text))
+    }
+
+    async fn outline_of(&self, text: &str) -> Result<StatementOutline, Error> {
         let mut statement = one(text)?;
         let parameters = Parameters::of(text, &statement)?;
         let count = parameters.count();
