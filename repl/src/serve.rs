@@ -106,5 +106,5 @@ fn sessions(args: &ServeArgs, clusters: &Arc<LocalClusters>, backend: Option<Arc
     if let Some(backend) = backend {
         settings = settings.backend(backend);
     }
-    Arc::new(move |_| settings.clone().build())
+    Arc::new(move |user| settings.clone().user(&user.name).build())
 }
