@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 use arrow_flight::sql::{CommandStatementIngest, TableExistsOption, TableNotExistOption};
 use async_trait::async_trait;
 use datafusion::catalog::{Session as PlanSession, TableProvider};
+use datafusion::common::TableReference;
 use datafusion::datasource::{MemTable, TableType};
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -188,7 +189,7 @@ async fn table(session: &Session, name: &str, ingestion: &Ingestion, held: Held)
         Some(_) if ingestion.existing == Existing::IsAppendedTo => append(session, name, held).await,
         _ => {
             let table = held.into_table()?;
-            let place = datafusion::sql::TableReference::bare(name.to_string());
+            let place = TableReference::bare(name.to_string());
             session.context().deregister_table(place.clone())?;
             session.context().register_table(place, Arc::new(table))?;
             Ok(())

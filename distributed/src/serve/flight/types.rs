@@ -30,7 +30,8 @@ pub(super) fn type_info() -> Result<&'static XdbcTypeInfoData, Status> {
         builder.append(plain("BOOLEAN", XdbcDataType::XdbcBit, 1));
         builder.append(quoted("VARCHAR", XdbcDataType::XdbcVarchar, "'"));
         builder.append(quoted("BYTEA", XdbcDataType::XdbcVarbinary, "X'"));
-        let date = (XdbcDataType::XdbcDate, XdbcDatetimeSubcode::XdbcSubcodeDate, 10);
+        // The subcode of a date has the number of that of a year.
+        let date = (XdbcDataType::XdbcDate, XdbcDatetimeSubcode::XdbcSubcodeYear, 10);
         builder.append(time("DATE", date, None));
         let clock = (XdbcDataType::XdbcTime, XdbcDatetimeSubcode::XdbcSubcodeTime, 18);
         builder.append(time("TIME", clock, Some(9)));
