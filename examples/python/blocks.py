@@ -34,7 +34,7 @@ def dataset(table):
     coordinates = {n: (n, labels[n][0].values.to_numpy(zero_copy_only=False), attributes(labels.field(n))) for n in names}
     variables = {}
     for column, field in zip(table.columns, table.schema):
-        values = np.concatenate([np.asarray(part.storage.values) for part in column.chunks] or [np.empty(0)])
+        values = np.concatenate([np.asarray(part.storage.flatten()) for part in column.chunks] or [np.empty(0)])
         kind = (field.metadata or {}).get(b"quarray:dtype")
         values = values.astype("?") if kind == b"bool" else values.view(kind.decode()) if kind else values
         variables[field.name] = (names, values.reshape(shape), attributes(field))

@@ -76,7 +76,8 @@ impl Statement {
         if let Some(values) = first {
             last = session.with_parameters(values).query(&self.text).await?;
         }
-        if class == StatementClass::Query {
+        // INTO and PLOT end in something else than rows.
+        if class == StatementClass::Query && matches!(last, Outcome::Rows(_)) {
             return Ok(Carried { class, outcome: chained(last, session, &self.text, runs), changed });
         }
         loop {
