@@ -67,9 +67,7 @@ pub(super) fn pump(
                         pump.keeping.end();
                         None
                     }
-                    Err(error) if error.is_cancelled() => {
-                        Some((Err(failure::status(&Error::Cancelled).into()), None))
-                    }
+                    Err(error) if error.is_cancelled() => Some((Err(failure::status(&Error::Cancelled).into()), None)),
                     Err(error) => Some((Err(Status::internal(error.to_string()).into()), None)),
                 },
             }

@@ -91,9 +91,9 @@ async fn serve(listener: TcpListener, sessions: Arc<Sessions>, workers: Handle, 
         .max_decoding_message_size(MESSAGE_BYTES_MAX as usize)
         .max_encoding_message_size(usize::MAX);
     let of_connections = Arc::clone(&sessions);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).map_ok(move |stream| {
-        Connection::new(stream, Arc::clone(&of_connections))
-    });
+    let incoming = TcpIncoming::from(listener)
+        .with_nodelay(Some(true))
+        .map_ok(move |stream| Connection::new(stream, Arc::clone(&of_connections)));
     let stopped = async move {
         // A server that is dropped stops as well.
         let _ = stopped.await;

@@ -101,7 +101,8 @@ impl FlightService for StatementService {
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
         let session = self.session(Caller::of(&request)).await?;
         let ticket = request.into_inner();
-        let any = Any::decode(ticket.ticket.as_ref()).map_err(|_| Status::invalid_argument("cannot read the ticket"))?;
+        let any =
+            Any::decode(ticket.ticket.as_ref()).map_err(|_| Status::invalid_argument("cannot read the ticket"))?;
         let command = Command::try_from(any).map_err(|_| Status::invalid_argument("cannot read the ticket"))?;
         if let Command::TicketStatementQuery(_) = &command {
             let result = self.result(&session, &ticket)?;

@@ -89,7 +89,8 @@ fn clean_addresses(text: &str) -> String {
         let scheme_start = before.char_indices().rev().take_while(|(_, c)| is_scheme(*c)).last();
         let start = scheme_start.map_or(place, |(start, _)| start);
         let address = rest.get(start..).unwrap_or_default();
-        let ends = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | ')' | ']' | '}' | '>' | '<' | ',' | ';');
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | ')' | ']' | '}' | '>' | '<' | ',' | ';');
         let length = address.find(ends).unwrap_or(address.len());
         cleaned.push_str(rest.get(..start).unwrap_or_default());
         cleaned.push_str(&public_address(address.get(..length).unwrap_or_default()));

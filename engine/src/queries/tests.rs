@@ -120,7 +120,8 @@ async fn work_that_gives_no_rows_is_cancelled_too() -> Tested {
     let queries = QueryRegistry::new();
     let session = session(&queries)?;
     // A sum of so many rows takes hours.
-    let text = "EXPLAIN ANALYZE SELECT sum(a.value * b.value) FROM range(0, 10000000) a CROSS JOIN range(0, 10000000) b";
+    let text =
+        "EXPLAIN ANALYZE SELECT sum(a.value * b.value) FROM range(0, 10000000) a CROSS JOIN range(0, 10000000) b";
     let work = tokio::spawn(async move { session.query(text).await });
     let id = loop {
         match queries.running().pop() {
@@ -143,7 +144,8 @@ async fn two_statements_of_a_session_count_for_themselves() -> Tested {
     let second = session.query("SELECT 1").await?.into_rows()?;
     first.next().await?;
     second.collect().await?;
-    let records: Vec<_> = queries.running().into_iter().chain(queries.recent(1).iter().map(|r| (**r).clone())).collect();
+    let records: Vec<_> =
+        queries.running().into_iter().chain(queries.recent(1).iter().map(|r| (**r).clone())).collect();
     assert!(records[0].rows > 1 && records[1].rows == 1, "{records:?}");
     let running = queries.query(&records[0].id).ok_or("it has ended")?;
     assert!(!Arc::ptr_eq(running.progress(), &session.progress()));
@@ -230,7 +232,10 @@ fn secrets_of_a_text_are_taken_out_of_messages() {
         let clean = redacted.clean(message);
         assert!(!clean.contains("aGlkZGVu") && !clean.contains("s hidden"), "{clean}");
     }
-    assert_eq!(redact("SELECT 1").clean("s3://b/k is at https://u:p@h/x?y=1, so"), "s3://b/k is at https://h/x?<secret>, so");
+    assert_eq!(
+        redact("SELECT 1").clean("s3://b/k is at https://u:p@h/x?y=1, so"),
+        "s3://b/k is at https://h/x?<secret>, so"
+    );
 }
 
 #[tokio::test]

@@ -157,11 +157,7 @@ impl TableProvider for HeldTable {
         self.rows.insert_into(state, input, insert).await
     }
 
-    async fn delete_from(
-        &self,
-        state: &dyn PlanSession,
-        filters: Vec<Expr>,
-    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+    async fn delete_from(&self, state: &dyn PlanSession, filters: Vec<Expr>) -> PlanResult<Arc<dyn ExecutionPlan>> {
         self.rows.delete_from(state, filters).await
     }
 
@@ -223,8 +219,14 @@ async fn store(
         (true, Existing::IsReplaced) => " WITH (overwrite = true)".to_string(),
         _ => String::new(),
     };
-    let variables: Vec<String> =
-        held.schema.fields().iter().map(|field| field.name()).filter(|name| !dimensions.contains(name)).cloned().collect();
+    let variables: Vec<String> = held
+        .schema
+        .fields()
+        .iter()
+        .map(|field| field.name())
+        .filter(|name| !dimensions.contains(name))
+        .cloned()
+        .collect();
     if variables.is_empty() {
         return Err(Error::Execution("expected a column beside those of the dimensions, found none".to_string()));
     }
@@ -255,7 +257,8 @@ fn dimensions(command: &CommandStatementIngest, schema: &SchemaRef) -> Result<Ve
     let of_schema = || schema.metadata().get(DIMENSIONS_KEY).and_then(|names| serde_json::from_str(names).ok());
     let names: Vec<String> = of_options.or_else(of_schema).unwrap_or_default();
     if names.is_empty() {
-        let message = format!("expected the names of the dimensions in the schema's metadata `{DIMENSIONS_KEY}`, as in");
+        let message =
+            format!("expected the names of the dimensions in the schema's metadata `{DIMENSIONS_KEY}`, as in");
         return Err(Error::Execution(format!("{message} [\"time\", \"y\", \"x\"], found none")));
     }
     match names.iter().find(|name| schema.index_of(name).is_err()) {

@@ -40,8 +40,8 @@ mod types;
 mod wire;
 
 pub(super) use connection::{Connection, ConnectionInfo};
-pub use handshake::{Admission, Anyone, Authenticator, Credentials, Permit, Refused, Unlimited, User};
 pub(super) use handshake::credentials;
+pub use handshake::{Admission, Anyone, Authenticator, Credentials, Permit, Refused, Unlimited, User};
 pub(super) use options::{OptionKind, OptionValue, SessionOptions, SetSessionOptions, SetSessionOptionsResult};
 pub(super) use poll::{Polls, running_handle};
 pub(super) use prepared::{PreparedStatements, no_transactions, schema_bytes};

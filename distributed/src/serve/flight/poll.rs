@@ -128,11 +128,7 @@ impl StatementService {
     }
 
     /// The name of the statement that a descriptor of this server stands for.
-    pub(super) fn running_name(
-        &self,
-        session: &SessionInUse,
-        descriptor: &FlightDescriptor,
-    ) -> Result<String, Status> {
+    pub(super) fn running_name(&self, session: &SessionInUse, descriptor: &FlightDescriptor) -> Result<String, Status> {
         let handle = running_handle(descriptor).ok_or_else(|| Status::invalid_argument("expected a statement"))?;
         self.sessions.seals().open(SealedKind::Running, &handle, session)
     }

@@ -18,8 +18,8 @@ const ARROW_VERSION: &str = "1.5.0";
 const WORDS: &[&str] =
     &["ALONG", "ATTACH", "CHUNKS", "CLUSTER", "DETACH", "INTO", "LET", "MASK", "PLOT", "REDUCE", "RESAMPLE", "WINDOW"];
 const NUMBERS: &[&str] = &[
-    "ABS", "ACOS", "ASIN", "ATAN", "ATAN2", "CEIL", "COS", "COT", "DEGREES", "EXP", "FLOOR", "LN", "LOG", "LOG10", "PI",
-    "POWER", "RADIANS", "ROUND", "SIGN", "SIN", "SQRT", "TAN", "TRUNC",
+    "ABS", "ACOS", "ASIN", "ATAN", "ATAN2", "CEIL", "COS", "COT", "DEGREES", "EXP", "FLOOR", "LN", "LOG", "LOG10",
+    "PI", "POWER", "RADIANS", "ROUND", "SIGN", "SIN", "SQRT", "TAN", "TRUNC",
 ];
 const TEXTS: &[&str] = &[
     "ASCII", "CHR", "CONCAT", "INITCAP", "LEFT", "LENGTH", "LOWER", "LTRIM", "REPEAT", "REPLACE", "RIGHT", "RTRIM",
@@ -64,10 +64,8 @@ fn names(builder: &mut SqlInfoDataBuilder) {
     builder.append(SqlInfo::SqlDdlCatalog, false);
     builder.append(SqlInfo::SqlDdlSchema, false);
     builder.append(SqlInfo::SqlDdlTable, true);
-    builder.append(
-        SqlInfo::SqlIdentifierCase,
-        i64::from(SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i32),
-    );
+    builder
+        .append(SqlInfo::SqlIdentifierCase, i64::from(SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i32));
     builder.append(SqlInfo::SqlIdentifierQuoteChar, "\"");
     builder.append(
         SqlInfo::SqlQuotedIdentifierCase,
@@ -107,7 +105,10 @@ fn language(builder: &mut SqlInfoDataBuilder) {
     builder.append(SqlInfo::SqlSupportsIntegrityEnhancementFacility, false);
     builder.append(
         SqlInfo::SqlOuterJoinsSupportLevel,
-        bits(&[SqlOuterJoinsSupportLevel::SqlLimitedOuterJoins as i32, SqlOuterJoinsSupportLevel::SqlFullOuterJoins as i32]),
+        bits(&[
+            SqlOuterJoinsSupportLevel::SqlLimitedOuterJoins as i32,
+            SqlOuterJoinsSupportLevel::SqlFullOuterJoins as i32,
+        ]),
     );
     builder.append(SqlInfo::SqlSchemasSupportedActions, 0);
     builder.append(SqlInfo::SqlCatalogsSupportedActions, 0);

@@ -185,9 +185,8 @@ async fn tables_are_taken() -> Ended {
         ..CommandStatementIngest::default()
     };
     let (create, fail, append, replace) = (1, 1, 2, 3);
-    let send = async |command, client: &mut Client| {
-        client.execute_ingest(command, stream::iter([Ok(rows.clone())])).await
-    };
+    let send =
+        async |command, client: &mut Client| client.execute_ingest(command, stream::iter([Ok(rows.clone())])).await;
     assert_eq!(send(command(create, fail), &mut client).await?, 3);
     refused(send(command(create, fail), &mut client).await.map_err(Into::into), "exists already")?;
     assert_eq!(send(command(2, append), &mut client).await?, 3);

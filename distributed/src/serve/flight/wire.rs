@@ -129,7 +129,8 @@ mod tests {
         assert_eq!(words.as_string::<i32>().iter().collect::<Vec<_>>(), [Some("a"), None]);
         let dictionary: DictionaryArray<Int8Type> = ["x", "y", "x"].into_iter().collect();
         assert_eq!(sent(Arc::new(dictionary))?.data_type(), &DataType::Utf8);
-        let wide = Decimal256Array::from_iter_values([arrow::datatypes::i256::from(7)]).with_precision_and_scale(76, 2)?;
+        let wide =
+            Decimal256Array::from_iter_values([arrow::datatypes::i256::from(7)]).with_precision_and_scale(76, 2)?;
         assert_eq!(sent(Arc::new(wide))?.data_type(), &DataType::Decimal128(38, 2));
         let same: ArrayRef = Arc::new(Int64Array::from(vec![1]));
         assert!(Arc::ptr_eq(&sent(Arc::clone(&same))?, &same));
