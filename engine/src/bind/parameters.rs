@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
     Expr, UnaryOperator, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
@@ -203,7 +203,7 @@ fn signed(is_negative: bool, digits: &str) -> Expr {
     }
 }
 
-/// Times, dates, decimals and what else has a text: `arrow_cast('2020-01-01', 'Date32')`.
+/// Times, dates, decimals and what else has a text: `CAST('2020-01-01' AS DATE)`.
 fn of_type(value: &ScalarValue, number: usize) -> Result<Expr, Error> {
     let data_type = value.data_type();
     let is_plain = data_type.is_numeric() || data_type.is_temporal();
@@ -212,8 +212,21 @@ fn of_type(value: &ScalarValue, number: usize) -> Result<Expr, Error> {
     let Some(text) = text else {
         return Err(plain(format!("parameter ${number}: expected a plain value, found one of type {data_type}")));
     };
-    let arguments = [text.to_string(), data_type.to_string()].map(|text| Expr::value(Value::SingleQuotedString(text)));
-    build::call("arrow_cast", &arguments)
+    let literal = text.replace('\'', "''");
+    match &data_type {
+        DataType::Timestamp(unit, None) => {
+            let digits = match unit {
+                TimeUnit::Second => 0,
+                TimeUnit::Millisecond => 3,
+                TimeUnit::Microsecond => 6,
+                TimeUnit::Nanosecond => 9,
+            };
+            build::expression(&format!("CAST('{literal}' AS TIMESTAMP({digits}))"))
+        }
+        DataType::Date32 => build::expression(&format!("CAST('{literal}' AS DATE)")),
+        // Brackets take no calls of functions that only the optimizer knows; the others have no types of SQL.
+        _ => build::expression(&format!("arrow_cast('{literal}', '{data_type}')")),
+    }
 }
 
 fn plain(message: impl Into<String>) -> Error {

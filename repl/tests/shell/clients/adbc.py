@@ -58,6 +58,14 @@ with connect(username="ada", password="x") as connection:
     in_brackets = one(connection, "FROM ds[latitude = $1] |> REDUCE count(*) AS n", (low,))
     in_where = one(connection, "SELECT count(*) FROM ds WHERE latitude = $1", (low,))
     assert in_brackets == in_where and in_where[0][0] * 2 < cells[0][0], (in_brackets, in_where)
+    first = one(connection, "SELECT min(time) FROM ds")[0]
+    at_first = [one(connection, text, first) for text in (
+        "FROM ds[time = $1] |> REDUCE count(*) AS n",
+        "SELECT count(*) FROM ds WHERE time = $1",
+        "FROM ds |> WHERE time = ? |> REDUCE count(*) AS n",
+    )]
+    assert at_first == [[(cells[0][0] // 12,)]] * 3, at_first
+    assert len(one(connection, "FROM ds |> LIMIT $1", (3,))) == 3
     fails(lambda: one(connection, "SELECT $1 + $2", (1,)), "expected values of 2 parameters, found 1")
 
     # What changes something runs once, and tells how many rows it changed.
