@@ -11,7 +11,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
-    Expr, UnaryOperator, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
+    Expr, Statement as SqlStatement, UnaryOperator, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span as TokenSpan;
 use quarray_lang::diagnostic::Diagnostic;
@@ -37,6 +37,10 @@ impl Parameters {
     pub fn of(text: &str, statement: &Statement) -> Result<Self, Error> {
         let mut found = Finder { text, parameters: Self::default() };
         let visited = match &statement.kind {
+            // The parameters of PREPARE are for EXECUTE.
+            StatementKind::Sql(sql) if matches!(sql.as_ref(), SqlStatement::Prepare { .. }) => {
+                ControlFlow::Continue(())
+            }
             StatementKind::Sql(sql) => sql.visit(&mut found),
             StatementKind::Let { query, .. } => query.visit(&mut found),
             _ => ControlFlow::Continue(()),
@@ -75,6 +79,9 @@ impl Parameters {
     }
 
     fn replace(&self, text: &str, statement: &mut Statement, values: &[Expr]) -> Result<(), Error> {
+        if self.count() == 0 {
+            return Ok(());
+        }
         let mut replacer = Replacer { text, parameters: self, values };
         let visited = match &mut statement.kind {
             StatementKind::Sql(sql) => VisitMut::visit(sql.as_mut(), &mut replacer),
@@ -231,4 +238,93 @@ fn of_type(value: &ScalarValue, number: usize) -> Result<Expr, Error> {
 
 fn plain(message: impl Into<String>) -> Error {
     Error::Bind(Diagnostic::new(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Session;
+
+    type Ended<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+    async fn first(session: &Session, text: &str) -> Ended<ScalarValue> {
+        let batches = session.query(text).await?.into_rows()?.collect().await?;
+        let column = batches.iter().find(|batch| batch.num_rows() > 0).map(|batch| batch.column(0));
+        Ok(ScalarValue::try_from_array(column.ok_or("no row")?, 0)?)
+    }
+
+    #[tokio::test]
+    async fn a_value_comes_back_as_it_was() -> Ended {
+        let session = Session::builder().build()?;
+        let values = [
+            ScalarValue::Boolean(Some(true)),
+            ScalarValue::Int8(Some(-128)),
+            ScalarValue::Int64(Some(i64::MIN)),
+            ScalarValue::Int64(Some(i64::MAX)),
+            ScalarValue::UInt64(Some(u64::MAX)),
+            ScalarValue::Float64(Some(-0.1)),
+            ScalarValue::Float64(Some(1e300)),
+            ScalarValue::Float64(Some(5e-324)),
+            ScalarValue::Float64(Some(f64::NEG_INFINITY)),
+            ScalarValue::Utf8(Some("it's \"$1\"; -- ?".to_string())),
+            ScalarValue::Binary(Some(vec![0, 255])),
+            ScalarValue::Date32(Some(-1)),
+            ScalarValue::TimestampSecond(Some(-1), None),
+            ScalarValue::TimestampMicrosecond(Some(-62_135_596_800_000_001), None),
+            ScalarValue::TimestampNanosecond(Some(1), None),
+            ScalarValue::TimestampMicrosecond(Some(1), Some("+00:00".into())),
+            ScalarValue::Time64Nanosecond(Some(86_399_999_999_999)),
+            ScalarValue::Decimal128(Some(-12345), 9, 2),
+        ];
+        for value in values {
+            let found = first(&session.with_parameters(vec![value.clone()]), "SELECT $1 AS v").await?;
+            assert_eq!(found.cast_to(&value.data_type())?, value, "{found:?}");
+        }
+        let nan = session.with_parameters(vec![ScalarValue::Float64(Some(f64::NAN))]);
+        assert_eq!(first(&nan, "SELECT isnan($1) AS v").await?, ScalarValue::Boolean(Some(true)));
+        let none = session.with_parameters(vec![ScalarValue::Int64(None)]);
+        assert_eq!(first(&none, "SELECT $1 IS NULL AS v").await?, ScalarValue::Boolean(Some(true)));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn places_are_counted_in_the_text() -> Ended {
+        let session = Session::builder().build()?;
+        let values = (1..=11).map(|n| ScalarValue::Int64(Some(n))).collect::<Vec<_>>();
+        let eleven = session.with_parameters(values);
+        let by_number = "SELECT $11 * 100 + $2 AS v WHERE $1 < $3";
+        assert_eq!(first(&eleven, by_number).await?, ScalarValue::Int64(Some(1102)));
+        let two = session.with_parameters(vec![ScalarValue::Int64(Some(7)), ScalarValue::Int64(Some(2))]);
+        // The language moves what stands in LIMIT; `?` keep the order of the text.
+        let by_place = "SELECT value + ? AS v FROM range(10) LIMIT ?";
+        assert_eq!(first(&two, by_place).await?, ScalarValue::Int64(Some(7)));
+        for (text, words) in [
+            ("SELECT $1 AS v", "expected values of 1 parameters, found 2"),
+            ("SELECT $1, ?", "found both"),
+            ("SELECT $zero", "expected a parameter from $1"),
+            ("SELECT $99999", "expected a parameter from $1"),
+        ] {
+            let error = two.query(text).await.err().ok_or("no error")?.to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+        let plain = session.query("SELECT $1 AS v").await.err().ok_or("no error")?.to_string();
+        assert!(plain.contains("expected values of 1 parameters, found 0"), "{plain}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_outlined_without_its_values() -> Ended {
+        let session = Session::builder().build()?;
+        session.query("CREATE TABLE t (a BIGINT, w VARCHAR)").await?;
+        let outline = session.outline("SELECT w FROM t WHERE a > $1").await?;
+        assert_eq!(outline.parameters, [Some(DataType::Int64)]);
+        assert_eq!(outline.schema.ok_or("no schema")?.field(0).name(), "w");
+        let outline = session.outline("INSERT INTO t VALUES (?, ?)").await?;
+        assert_eq!(outline.parameters.first(), Some(&Some(DataType::Int64)));
+        assert!(outline.schema.is_none() && outline.parameters.len() == 2);
+        let rows = session.query("SELECT a, w FROM datafusion.public.t").await?.into_rows()?;
+        let outline = session.outline("SELECT a, w FROM t").await?;
+        assert_eq!(outline.schema.ok_or("no schema")?.fields(), rows.schema().fields());
+        Ok(())
+    }
 }
