@@ -121,5 +121,5 @@ fn sessions(
     if let Some(backend) = backend {
         settings = settings.backend(backend);
     }
-    Arc::new(move |user| rights.session(user, settings.clone(), &clusters))
+    Arc::new(move |user| rights.session(user, settings.clone().user(&user.name), &clusters))
 }

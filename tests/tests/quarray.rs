@@ -9,6 +9,8 @@ mod bad_input;
 mod examples;
 #[path = "quarray/executors.rs"]
 mod executors;
+#[path = "quarray/flight.rs"]
+mod flight;
 #[path = "quarray/golden.rs"]
 mod golden;
 #[path = "quarray/layouts.rs"]

@@ -1,5 +1,6 @@
 //! A session in a server, as its client has it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
 use arrow_flight::{Action, FlightDescriptor, FlightInfo, HandshakeRequest, Ticket};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -26,15 +28,14 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
-use super::message::{
-    AnyMessage, NamesMessage, OutcomeKind, OutcomeMessage, ProgressMessage, RowsMessage, STATEMENT_QUERY,
-    StatementQuery, SummaryMessage,
-};
+use super::flight::{OptionKind, OptionValue, SetSessionOptions, SetSessionOptionsResult, with_schema};
+use super::message::{NamesMessage, OutcomeKind, OutcomeMessage, ProgressMessage, RowsMessage, SummaryMessage};
 use super::outcome::{Incomplete, plot, summary};
-use super::pump::with_schema;
 use super::security::{ClientTls, Outgoing};
 use super::sessions::authorization;
-use super::{ACTION_CLOSE, ACTION_DESCRIBE, ACTION_NAMES, ACTION_PROGRESS, DIMENSIONS_KEY, failure, names};
+use super::{
+    ACTION_CLOSE, ACTION_DESCRIBE, ACTION_NAMES, ACTION_OPTIONS, ACTION_PROGRESS, DIMENSIONS_KEY, failure, names,
+};
 use crate::cluster::local::Threads;
 
 /// A server that cannot be reached for so long is not there.
@@ -258,14 +259,26 @@ impl Caller {
         let token = answer.ok_or(Incomplete("token")).map_err(broken)?.payload;
         let token = String::from_utf8(token.to_vec()).map_err(broken)?;
         let authorization = authorization(&token).parse().map_err(broken)?;
-        Ok((Self { address, client, authorization }, way))
+        let caller = Self { address, client, authorization };
+        caller.set("wire_types", "exact").await?;
+        Ok((caller, way))
+    }
+
+    /// Sets an option of the session.
+    async fn set(&self, name: &str, value: &str) -> Result<(), Error> {
+        let value = OptionValue { kind: Some(OptionKind::Text(value.to_string())) };
+        let request = SetSessionOptions { options: HashMap::from([(name.to_string(), value)]) };
+        let result: SetSessionOptionsResult = self.ask(ACTION_OPTIONS, request.encode_to_vec()).await?;
+        match result.errors.is_empty() {
+            true => Ok(()),
+            false => Err(broken(format!("it has no option {name}"))),
+        }
     }
 
     /// Has the server run a statement.
     async fn run(&self, text: &str) -> Result<FlightInfo, Error> {
-        let query = StatementQuery { query: text.to_string() };
-        let any = AnyMessage { type_url: STATEMENT_QUERY.to_string(), value: query.encode_to_vec() };
-        let request = self.request(FlightDescriptor::new_cmd(any.encode_to_vec()));
+        let query = CommandStatementQuery { query: text.to_string(), transaction_id: None };
+        let request = self.request(FlightDescriptor::new_cmd(query.as_any().encode_to_vec()));
         let info = self.client.clone().get_flight_info(request).await;
         Ok(info.map_err(|status| told(&self.address, &status))?.into_inner())
     }

@@ -12,6 +12,7 @@
 //! Threads: the service has some of its own, which only pass on what queries, on other threads, have made. A server
 //! whose cores are all at work still answers.
 
+mod actions;
 mod client;
 mod failure;
 mod flight;
@@ -41,6 +42,9 @@ const ACTION_DESCRIBE: &str = "quarray.Describe";
 
 /// The action that tells how far a session's query is. A session that is asked is not idle.
 const ACTION_PROGRESS: &str = "quarray.Progress";
+
+/// The action that sets options of a session, by its name in Flight SQL.
+const ACTION_OPTIONS: &str = "SetSessionOptions";
 
 /// The action that ends a session, by its name in Flight SQL.
 const ACTION_CLOSE: &str = "CloseSession";

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
-use futures::Stream;
+use futures::{Stream, TryStreamExt};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Server;
 
-use super::flight::{Admission, Authenticator};
+use super::flight::{Admission, Authenticator, Connection};
 use super::security::{Incoming, ServerTls, incoming};
 use super::service::StatementService;
 use super::sessions::{SessionFactory, SessionRules, Sessions};
@@ -67,7 +67,8 @@ impl StatementServer {
             let listener = TcpListener::bind(listen).await.map_err(wrong)?;
             let address = listener.local_addr().map_err(wrong)?;
             let ServeSettings { idle_max, sessions: make, authenticator, admission, tls, .. } = settings;
-            let sessions = Arc::new(Sessions::new(SessionRules { make, authenticator, admission, idle_max }));
+            let sessions = Sessions::new(SessionRules { make, authenticator, admission, idle_max }).map_err(wrong)?;
+            let sessions = Arc::new(sessions);
             let service = tokio::spawn(serve(incoming(listener, tls.as_ref()), sessions, workers, stopped));
             Ok((address, service))
         };
@@ -99,6 +100,11 @@ async fn serve(
     let service = FlightServiceServer::new(service)
         .max_decoding_message_size(MESSAGE_BYTES_MAX as usize)
         .max_encoding_message_size(usize::MAX);
+    let of_connections = Arc::clone(&sessions);
+    let incoming = incoming.map_ok(move |stream| {
+        let peer = stream.peer();
+        Connection::new(stream, peer, Arc::clone(&of_connections))
+    });
     let stopped = async move {
         // A server that is dropped stops as well.
         let _ = stopped.await;

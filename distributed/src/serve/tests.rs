@@ -21,8 +21,9 @@ use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::span::Span;
 use tokio::runtime::Handle;
 
+use super::flight::{Anyone, Unlimited};
 use super::outcome::{plot, plot_message};
-use super::{Anyone, RemoteSession, ServeSettings, StatementServer, Unlimited, failure};
+use super::{RemoteSession, ServeSettings, StatementServer, failure};
 
 type Ended = Result<(), Box<dyn std::error::Error>>;
 

@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use quarray_lang::diagnostic::Diagnostic;
 
-use super::Session;
+use super::{CATALOG, SCHEMA, Session};
 use crate::bind::Named;
 use crate::error::Error;
 use crate::outcome::DatasetSummary;
@@ -29,7 +29,7 @@ impl Session {
             Named::Dataset(source) => TableListing { columns: columns_of(&source.dataset), name, kind: "dataset" },
         });
         let context = &self.shared.context;
-        let schema = context.catalog("datafusion").and_then(|catalog| catalog.schema("public"));
+        let schema = context.catalog(CATALOG).and_then(|catalog| catalog.schema(SCHEMA));
         let tables = schema.map(|schema| schema.table_names()).unwrap_or_default();
         let tables = tables.into_iter().filter(|name| !name.starts_with("cells_"));
         ours.chain(tables.map(|name| TableListing { name, kind: "table", columns: Vec::new() })).collect()

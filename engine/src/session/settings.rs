@@ -15,6 +15,7 @@ use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::functions::{LabelTables, nearest_label};
 use crate::progress::Progress;
+use crate::queries::QueryRegistry;
 use crate::state::{GridSettings, StateSettings, session_state};
 use crate::thread_safe::ThreadSafe;
 
@@ -32,6 +33,8 @@ pub struct SessionBuilder {
     access: AccessPolicy,
     memory_pool: Option<Arc<dyn MemoryPool>>,
     time_limit: Option<Duration>,
+    queries: Option<Arc<QueryRegistry>>,
+    user: String,
 }
 
 impl SessionBuilder {
@@ -99,6 +102,20 @@ impl SessionBuilder {
         self
     }
 
+    /// Where statements leave their records: sessions may share it. By default a session has a registry of its own.
+    #[must_use]
+    pub fn queries(mut self, queries: Arc<QueryRegistry>) -> Self {
+        self.queries = Some(queries);
+        self
+    }
+
+    /// Whose session it is, for the records of its statements.
+    #[must_use]
+    pub fn user(mut self, name: &str) -> Self {
+        self.user = name.to_string();
+        self
+    }
+
     /// The session.
     pub fn build(self) -> Result<Session, Error> {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -121,11 +138,13 @@ impl SessionBuilder {
             access: settings.access,
             time_limit: self.time_limit,
             catalog: Catalog::default(),
-            progress,
+            progress: RwLock::new(progress),
+            user: self.user,
+            opened: self.queries.unwrap_or_default().open_session(),
             label_tables,
             statements: AtomicU64::new(0),
         };
-        Ok(Session { shared: Arc::new(ThreadSafe::new(shared)) })
+        Ok(Session { shared: Arc::new(ThreadSafe::new(shared)), parameters: None, query: None })
     }
 }
 

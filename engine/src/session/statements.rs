@@ -1,7 +1,11 @@
 //! Statements by kind: what is no query is carried out here.
 
+use std::sync::Arc;
+
 use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{CreateView, ObjectType, Query, Statement as Ast};
 use quarray_lang::cluster::ClusterStatement;
@@ -10,13 +14,17 @@ use quarray_lang::statement::{Statement, StatementKind};
 
 use super::Session;
 use crate::access::admitted;
-use crate::bind::{Named, plain_name};
+use crate::backend::Local;
+use crate::bind::{Named, Parameters, plain_name};
 use crate::error::{Error, planning_error};
 use crate::outcome::{Outcome, Rows};
 use crate::summary::summary;
 
 impl Session {
-    pub(super) async fn statement(&self, text: &str, statement: Statement) -> Result<Outcome, Error> {
+    pub(super) async fn statement(&self, text: &str, mut statement: Statement) -> Result<Outcome, Error> {
+        let parameters = Parameters::of(text, &statement)?;
+        parameters.put(text, &mut statement, self.parameters.as_deref().unwrap_or_default())?;
+        self.strip_schema(&mut statement);
         match statement.kind {
             StatementKind::Attach { uri, name, options } => {
                 self.attach(&name.value, &uri, &options.into_iter().collect()).await?;
@@ -93,7 +101,12 @@ impl Session {
 
     async fn frame(&self, frame: datafusion::prelude::DataFrame) -> Result<Outcome, Error> {
         let is_empty = frame.schema().fields().is_empty();
-        let stream = frame.execute_stream().await?;
+        let (_, plan) = frame.into_parts();
+        let state = self.own_state();
+        let task = Arc::new(TaskContext::from(&state));
+        let plan = state.create_physical_plan(&plan).await?;
+        self.runs(&plan, &Local);
+        let stream = execute_stream(plan, task)?;
         match is_empty {
             true => {
                 Rows::new(stream, Vec::new(), None).collect().await?;

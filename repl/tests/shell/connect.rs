@@ -22,15 +22,15 @@ const SOON: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server for a test, killed at its end.
-struct Server {
-    child: Child,
-    address: String,
+pub(super) struct Server {
+    pub(super) child: Child,
+    pub(super) address: String,
     /// Open for as long as the server writes.
     _words: BufReader<ChildStderr>,
 }
 
 impl Server {
-    fn start(configure: impl FnOnce(&mut Command)) -> Self {
+    pub(super) fn start(configure: impl FnOnce(&mut Command)) -> Self {
         let mut command = quarray();
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--root", ROOT, "--root", DATA])

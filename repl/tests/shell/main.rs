@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod batch;
+mod clients;
 mod connect;
 mod datasets;
 mod drawings;
@@ -10,6 +11,7 @@ mod drawings;
 mod file_server;
 mod formats;
 mod into;
+mod load;
 mod pty;
 mod refused;
 mod replica;

@@ -176,7 +176,7 @@ fn bucket_and_key(rest: &str) -> Result<(String, String), String> {
 }
 
 /// An address without its query and its user: they may be secrets.
-pub(super) fn without_secrets(uri: &str) -> String {
+pub(crate) fn without_secrets(uri: &str) -> String {
     let uri = uri.split(['?', '#']).next().unwrap_or_default();
     match uri.split_once("://") {
         // A container before the `@` is no secret; a password after a colon is.
