@@ -135,19 +135,17 @@ async fn a_link_in_a_folder_of_tables_leads_nowhere() -> Ended {
 #[tokio::test]
 async fn external_tables_are_written_where_writing_is_allowed() -> Ended {
     let place = Place::new()?;
-    let create = "CREATE EXTERNAL TABLE out (a INT) STORED AS CSV LOCATION 'out/'";
+    let create = "CREATE EXTERNAL TABLE written (a INT) STORED AS CSV LOCATION 'written/'";
     for may_write in [false, true] {
         let session = place.session(may_write)?;
         run(&session, create).await?;
-        let insert = "INSERT INTO out VALUES (1)";
+        let insert = "INSERT INTO written VALUES (1)";
         let copy = "COPY (SELECT 1 AS a) TO 'copied.csv'";
-        let into = "FROM 'a.zarr' |> INTO 'b.zarr'";
         match may_write {
             true => {
                 run(&session, insert).await?;
                 run(&session, copy).await?;
                 assert_eq!(run(&session, "SELECT * FROM 'copied.csv'").await?, 1);
-                refused(&session, into).await?;
             }
             false => {
                 for statement in [insert, copy] {
@@ -157,7 +155,7 @@ async fn external_tables_are_written_where_writing_is_allowed() -> Ended {
             }
         }
     }
-    assert_eq!(std::fs::read_dir(place.path("served/out"))?.count(), 1);
+    assert_eq!(std::fs::read_dir(place.path("served/written"))?.count(), 1);
     Ok(())
 }
 

@@ -51,7 +51,7 @@ mod tests {
     type Ended = Result<(), Box<dyn std::error::Error>>;
 
     /// More work than anyone would wait for.
-    const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000000000) AS a(n) WHERE n % 7 = 3";
+    const LONG: &str = "SELECT count(*) AS n FROM range(1000000000000) WHERE value % 7 = 3";
 
     fn session(limit: Duration) -> Result<Session, Error> {
         Session::builder().threads(2).memory_limit(64 << 20).time_limit(limit).build()
@@ -59,11 +59,11 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_statement_ends_when_its_time_is_over() -> Ended {
-        let session = session(Duration::from_millis(300))?;
+        let session = session(Duration::from_secs(2))?;
         let begun = std::time::Instant::now();
         let mut rows = session.query(LONG).await?.into_rows()?;
         let Err(Error::Resources(words)) = rows.next().await else { return Err("it goes on".into()) };
-        assert_eq!(words, "the statement has taken more than 0.3 s, which is the limit for its user");
+        assert_eq!(words, "the statement has taken more than 2 s, which is the limit for its user");
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
         assert!(rows.next().await?.is_none(), "rows go on after the end");
         Ok(())

@@ -62,7 +62,8 @@ impl StoreOrder {
     /// Checks what is asked for before anything is computed.
     ///
     /// `chunks` are cells of a chunk along dimensions; options are `codec`, `overwrite`, `zarr_version` and those of the
-    /// store, which is opened for whoever may touch what `access` says. Nothing of an existing store is touched unless `overwrite`, and then only when the new one is complete.
+    /// store, which is opened for whoever may touch what `access` says. Nothing of an existing store is touched unless
+    /// `overwrite`, and then only when the new one is complete.
     pub async fn new(
         target: &str,
         chunks: &[(String, u64)],
