@@ -90,8 +90,11 @@ impl Clusters for UsedClusters {
             ClusterStatement::Create { .. }
             | ClusterStatement::Scale { .. }
             | ClusterStatement::Adapt { .. }
-            | ClusterStatement::Drop { .. } => {
-                let diagnostic = Diagnostic::new("clusters are created, changed and dropped by users with role=admin");
+            | ClusterStatement::Drop { .. }
+            // Whose job it is, nobody knows by then: a query is cancelled as a query.
+            | ClusterStatement::CancelJob { .. } => {
+                let message = "clusters are changed, and their jobs cancelled, by users with role=admin";
+                let diagnostic = Diagnostic::new(message);
                 let place = statement.name().map(|name| name.span);
                 Err(Error::Bind(diagnostic.at(place)))
             }

@@ -209,6 +209,7 @@ async fn roles_say_what_may_be_written_and_started() -> Ended {
         "ALTER CLUSTER pc SCALE TO 3",
         "ALTER CLUSTER pc ADAPT BETWEEN 1 AND 2",
         "DROP CLUSTER pc",
+        "CANCEL JOB 'x'",
     ];
     let settings = ["SET datafusion.runtime.memory_limit = '1T'", "RESET datafusion.runtime.memory_limit"];
     let create = "CREATE EXTERNAL TABLE t (a INT) STORED AS CSV LOCATION 'rows/'";
