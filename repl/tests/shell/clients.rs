@@ -17,7 +17,9 @@ fn script(name: &str) {
     };
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(|_| ());
+    let server = Server::start(|command| {
+        command.arg("--root").arg(folder.path());
+    });
     let output = Command::new(python)
         .arg("-B")
         .arg(here.join("tests/shell/clients").join(name))
