@@ -204,7 +204,12 @@ async fn the_catalog_is_told() -> Ended {
     let mut client = connect(&server).await?;
     client.execute("CREATE TABLE words (w VARCHAR, n BIGINT)".to_string(), None).await?;
     for include_schema in [false, true] {
-        let command = CommandGetTables { include_schema, table_types: vec!["TABLE".to_string()], ..Default::default() };
+        let command = CommandGetTables {
+            include_schema,
+            table_name_filter_pattern: Some("wor%".to_string()),
+            table_types: vec!["TABLE".to_string()],
+            ..CommandGetTables::default()
+        };
         let info = client.get_tables(command).await?;
         let found = fetch(&mut client, &info).await?;
         let batch = found.first().ok_or("no tables")?;
