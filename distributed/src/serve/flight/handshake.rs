@@ -110,7 +110,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Takes everyone for who they say they are: for a server of one machine, which has no users.
+/// Takes everyone for who they say they are: for a server of one machine, which has no users. It has given nobody a token.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Anyone;
 
@@ -119,7 +119,8 @@ impl Authenticator for Anyone {
     async fn authenticate(&self, credentials: &Credentials, _peer: Option<IpAddr>) -> Result<User, Refused> {
         let name = match credentials {
             Credentials::Password { name, .. } if !name.is_empty() => name.as_str(),
-            _ => "anonymous",
+            Credentials::Password { .. } | Credentials::None => "anonymous",
+            Credentials::Token(_) => return Err(Refused::Wrong),
         };
         Ok(User { name: Arc::from(name) })
     }

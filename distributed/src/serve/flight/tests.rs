@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{AsArray, Int64Array, StringArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
 use arrow_flight::sql::client::FlightSqlServiceClient;
@@ -72,6 +72,11 @@ async fn numbers(client: &mut Client, text: &str) -> Ended<Vec<i64>> {
     integers(&fetch(client, &info).await?)
 }
 
+/// A column of integers, by its name.
+fn column(name: &str, values: Vec<i64>) -> (String, ArrayRef) {
+    (name.to_string(), Arc::new(Int64Array::from(values)))
+}
+
 fn integers(batches: &[RecordBatch]) -> Ended<Vec<i64>> {
     let mut found = Vec::new();
     for batch in batches {
@@ -129,12 +134,10 @@ async fn parameters_are_put_by_number() -> Ended {
     let mut prepared = client.prepare("SELECT $10 - $2 AS d, $1 AS w WHERE $3".to_string(), None).await?;
     let names: Vec<&str> = prepared.parameter_schema()?.fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names, ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10"]);
-    let mut columns: Vec<(String, arrow::array::ArrayRef)> = vec![
-        ("$1".to_string(), Arc::new(StringArray::from(vec!["a'b", "c"]))),
-        ("$2".to_string(), Arc::new(Int64Array::from(vec![2, 20]))),
-        ("$3".to_string(), Arc::new(arrow::array::BooleanArray::from(vec![true, true]))),
-    ];
-    columns.extend((4..=10).map(|n| (format!("${n}"), Arc::new(Int64Array::from(vec![n, n * 100])) as _)));
+    let words: ArrayRef = Arc::new(StringArray::from(vec!["a'b", "c"]));
+    let truths: ArrayRef = Arc::new(BooleanArray::from(vec![true, true]));
+    let mut columns = vec![("$1".to_string(), words), column("$2", vec![2, 20]), ("$3".to_string(), truths)];
+    columns.extend((4..=10).map(|n| column(&format!("${n}"), vec![n, n * 100])));
     prepared.set_parameters(RecordBatch::try_from_iter(columns)?)?;
     let info = prepared.execute().await?;
     let rows = fetch(&mut client, &info).await?;
@@ -142,7 +145,7 @@ async fn parameters_are_put_by_number() -> Ended {
     let words: Vec<_> = rows.iter().flat_map(|batch| batch.column(1).as_string::<i32>().iter().flatten()).collect();
     assert_eq!(words, ["a'b", "c"]);
     let mut few = client.prepare("SELECT ? + ? AS s".to_string(), None).await?;
-    few.set_parameters(RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(vec![1])) as _)])?)?;
+    few.set_parameters(RecordBatch::try_from_iter([column("a", vec![1])])?)?;
     refused(few.execute().await.map_err(Into::into), "expected values of 2 parameters, found 1")?;
     let mut closed = few.clone();
     few.close().await?;
@@ -168,8 +171,7 @@ async fn what_changes_something_runs_once() -> Ended {
     let mut prepared = client.prepare("INSERT INTO t VALUES ($1)".to_string(), None).await?;
     assert!(prepared.dataset_schema()?.fields().is_empty());
     assert_eq!(prepared.parameter_schema()?.field(0).data_type(), &DataType::Int64);
-    let values = Arc::new(Int64Array::from_iter_values(4..=40)) as _;
-    prepared.set_parameters(RecordBatch::try_from_iter([("$1", values)])?)?;
+    prepared.set_parameters(RecordBatch::try_from_iter([column("$1", (4..=40).collect())])?)?;
     assert_eq!(prepared.execute_update().await?, 37);
     assert_eq!(numbers(&mut client, "SELECT count(*) FROM t").await?, [40]);
     let begun = client.begin_transaction().await;
@@ -180,7 +182,7 @@ async fn what_changes_something_runs_once() -> Ended {
 async fn tables_are_taken() -> Ended {
     let server = server().await?;
     let mut client = named(&server, "ada").await?;
-    let rows = RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(vec![1, 2, 3])) as _)])?;
+    let rows = RecordBatch::try_from_iter([column("a", vec![1, 2, 3])])?;
     let command = |not_there: i32, there: i32| CommandStatementIngest {
         table_definition_options: Some(TableDefinitionOptions { if_not_exist: not_there, if_exists: there }),
         table: "taken".to_string(),
@@ -204,7 +206,12 @@ async fn the_catalog_is_told() -> Ended {
     let mut client = connect(&server).await?;
     client.execute("CREATE TABLE words (w VARCHAR, n BIGINT)".to_string(), None).await?;
     for include_schema in [false, true] {
-        let command = CommandGetTables { include_schema, table_types: vec!["TABLE".to_string()], ..Default::default() };
+        let command = CommandGetTables {
+            include_schema,
+            table_name_filter_pattern: Some("wor%".to_string()),
+            table_types: vec!["TABLE".to_string()],
+            ..CommandGetTables::default()
+        };
         let info = client.get_tables(command).await?;
         let found = fetch(&mut client, &info).await?;
         let batch = found.first().ok_or("no tables")?;
