@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use clap::Parser;
 use quarray_distributed::control::LocalClusters;
 use quarray_distributed::serve::{ServeSettings, SessionFactory, StatementServer};
 use quarray_engine::backend::Backend;
+use quarray_engine::queries::{QueryLogSettings, QueryRegistry};
 use quarray_engine::session::Session;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,6 +36,9 @@ struct ServeArgs {
     /// Threads that work on queries; the cores of the machine by default.
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     threads: Option<usize>,
+    /// Where a log of all statements is kept, for `system.queries` after a restart; nowhere by default.
+    #[arg(long, value_name = "DIR")]
+    query_log: Option<PathBuf>,
     /// Seconds after which a session ends that no client uses.
     #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
     idle_timeout: u32,
@@ -87,14 +92,27 @@ async fn start(
     let settings = ServeSettings {
         listen: args.listen,
         idle_max: Duration::from_secs(u64::from(args.idle_timeout)),
-        sessions: sessions(args, clusters, backend),
+        sessions: sessions(args, clusters, backend, queries(args)?),
     };
     Ok(StatementServer::start(settings, workers).await?)
 }
 
-/// Sessions have the server's settings and clusters; names are their own.
-fn sessions(args: &ServeArgs, clusters: &Arc<LocalClusters>, backend: Option<Arc<dyn Backend>>) -> SessionFactory {
-    let mut settings = Session::builder().clusters(Arc::clone(clusters) as _);
+/// The statements of all sessions.
+fn queries(args: &ServeArgs) -> Result<Arc<QueryRegistry>, Failure> {
+    match &args.query_log {
+        Some(directory) => Ok(QueryRegistry::logged(&QueryLogSettings::new(directory))?),
+        None => Ok(QueryRegistry::new()),
+    }
+}
+
+/// Sessions have the server's settings, clusters and records; names are their own.
+fn sessions(
+    args: &ServeArgs,
+    clusters: &Arc<LocalClusters>,
+    backend: Option<Arc<dyn Backend>>,
+    queries: Arc<QueryRegistry>,
+) -> SessionFactory {
+    let mut settings = Session::builder().clusters(Arc::clone(clusters) as _).queries(queries);
     if let Some(threads) = args.threads {
         settings = settings.threads(threads);
     }
