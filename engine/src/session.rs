@@ -5,6 +5,7 @@ mod listing;
 mod names;
 mod outline;
 mod qualified;
+mod queries;
 mod settings;
 mod statements;
 mod time_limit;

@@ -15,6 +15,7 @@ use crate::access::{AccessPolicy, confined_files, guard_tables};
 use crate::functions;
 use crate::physical::GridQueryPlanner;
 use crate::progress::Progress;
+use crate::totals::totals;
 
 /// Consumers of memory that an out-of-memory error names.
 const CONSUMERS_NAMED: usize = 3;
@@ -60,6 +61,7 @@ pub fn session_state(settings: &StateSettings, progress: &Arc<Progress>) -> Resu
         .with_extension(Arc::clone(progress));
     config.options_mut().sql_parser.collect_spans = true;
     let pool = settings.memory_pool.clone().unwrap_or_else(|| memory_pool(settings.memory_limit));
+    totals().watch_pool(&pool);
     let mut runtime =
         RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(DiskManagerBuilder::default());
     if let Some(files) = confined_files(&settings.access) {

@@ -5,6 +5,7 @@ use std::io;
 use quarray_distributed::cluster::ClusterError;
 use quarray_distributed::serve::security::SecurityError;
 use quarray_engine::error::Error;
+use quarray_engine::queries::QueryLogError;
 use tokio::task::JoinError;
 
 use crate::plot::PlotError;
@@ -65,6 +66,9 @@ pub enum Failure {
     /// The security of a server.
     #[error(transparent)]
     Security(SecurityError),
+    /// There is no query log.
+    #[error(transparent)]
+    QueryLog(#[from] QueryLogError),
     /// The program cannot start.
     #[error("cannot start: {0}")]
     Start(io::Error),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use quarray_distributed::control::LocalClusters;
 use quarray_distributed::serve::security::Rights;
 use quarray_distributed::serve::{ServeSettings, SessionFactory, StatementServer};
 use quarray_engine::backend::{Backend, Clusters};
+use quarray_engine::queries::{QueryLogSettings, QueryRegistry};
 use quarray_engine::session::Session;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -36,6 +38,9 @@ struct ServeArgs {
     /// Threads that work on queries; the cores of the machine by default.
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     threads: Option<usize>,
+    /// Where a log of all statements is kept, for `system.queries` after a restart; nowhere by default.
+    #[arg(long, value_name = "DIR")]
+    query_log: Option<PathBuf>,
     /// Seconds after which a session ends that no client uses.
     #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
     idle_timeout: u32,
@@ -93,7 +98,7 @@ async fn start(
     let settings = ServeSettings {
         listen: args.listen,
         idle_max: Duration::from_secs(u64::from(args.idle_timeout)),
-        sessions: sessions(args, clusters, backend, rights),
+        sessions: sessions(args, clusters, backend, rights, queries(args)?),
         authenticator,
         admission,
         tls,
@@ -103,15 +108,24 @@ async fn start(
     Ok(StatementServer::start(settings, workers).await?)
 }
 
-/// Sessions have the server's settings and clusters; names are their own.
+/// The statements of all sessions.
+fn queries(args: &ServeArgs) -> Result<Arc<QueryRegistry>, Failure> {
+    match &args.query_log {
+        Some(directory) => Ok(QueryRegistry::logged(&QueryLogSettings::new(directory))?),
+        None => Ok(QueryRegistry::new()),
+    }
+}
+
+/// Sessions have the server's settings, clusters and records; names are their own.
 fn sessions(
     args: &ServeArgs,
     clusters: &Arc<LocalClusters>,
     backend: Option<Arc<dyn Backend>>,
     rights: Arc<Rights>,
+    queries: Arc<QueryRegistry>,
 ) -> SessionFactory {
     let clusters: Arc<dyn Clusters> = Arc::clone(clusters) as _;
-    let mut settings = Session::builder();
+    let mut settings = Session::builder().queries(queries);
     if let Some(threads) = args.threads {
         settings = settings.threads(threads);
     }

@@ -15,6 +15,8 @@ mod flight;
 mod golden;
 #[path = "quarray/layouts.rs"]
 mod layouts;
+#[path = "quarray/metrics.rs"]
+mod metrics;
 #[path = "quarray/property.rs"]
 mod property;
 #[path = "quarray/reference.rs"]

@@ -13,5 +13,7 @@ mod statements;
 
 pub use clusters::{ClusterSettings, LocalClusters};
 pub use controller::{Asked, Controller};
+pub(crate) use jobs::JobWatch;
+pub(crate) use observer::resident_bytes;
 pub use observer::{Observation, Observer};
 pub use statements::MEMORY_DEFAULT;
