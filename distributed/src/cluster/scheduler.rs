@@ -31,6 +31,7 @@ use tokio::task::JoinHandle;
 
 use super::error::ClusterError;
 use super::guarded_state::{ExecutorCores, GuardedClusterState};
+use super::job_observer::ObserverPlace;
 use super::{MESSAGE_BYTES_MAX, PlanCodec};
 
 /// Executors say that they live this often.
@@ -85,6 +86,7 @@ pub struct Scheduler {
     service: JoinHandle<()>,
     /// Executors that hold results which are not fetched yet, by job.
     unfetched: Mutex<Vec<(JobId, HashSet<String>)>>,
+    observer: ObserverPlace,
 }
 
 impl std::fmt::Debug for Scheduler {
@@ -112,8 +114,8 @@ impl Scheduler {
             let _ = service.await;
         });
         let (threads, codec) = (Handle::current(), settings.codec);
-        let unfetched = Mutex::default();
-        Ok(Arc::new(Self { server, codec, threads, state, jobs, base, address, service, unfetched }))
+        let (unfetched, observer) = (Mutex::default(), ObserverPlace::default());
+        Ok(Arc::new(Self { server, codec, threads, state, jobs, base, address, service, unfetched, observer }))
     }
 
     /// Where it listens.
@@ -129,6 +131,11 @@ impl Scheduler {
     /// Ballista's server, to ask for jobs and events.
     pub fn server(&self) -> &SchedulerServer<LogicalPlanNode, PhysicalPlanNode> {
         &self.server
+    }
+
+    /// Who is told of jobs that finish.
+    pub fn observer(&self) -> &ObserverPlace {
+        &self.observer
     }
 
     /// The threads that it runs on.

@@ -37,7 +37,7 @@ pub struct LocalClusters {
 
 /// A cluster with its controller.
 #[derive(Debug)]
-pub(super) struct NamedCluster {
+pub(crate) struct NamedCluster {
     // The order of fields is that of their end: nobody starts executors of a cluster that is ending.
     pub controller: Controller,
     pub cluster: LocalCluster,
@@ -114,7 +114,7 @@ impl LocalClusters {
         self.clusters.read().await.get(name).cloned()
     }
 
-    pub(super) async fn list(&self) -> Vec<(String, Arc<NamedCluster>)> {
+    pub(crate) async fn list(&self) -> Vec<(String, Arc<NamedCluster>)> {
         self.clusters.read().await.iter().map(|(name, cluster)| (name.clone(), Arc::clone(cluster))).collect()
     }
 }

@@ -13,7 +13,9 @@
 //! whose cores are all at work still answers.
 
 mod client;
+pub mod dashboard;
 mod failure;
+pub mod http;
 mod message;
 mod names;
 mod outcome;
