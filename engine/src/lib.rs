@@ -18,6 +18,7 @@ pub mod physical;
 pub mod plot;
 pub mod progress;
 pub mod provider;
+pub mod queries;
 pub mod scan;
 pub mod session;
 pub mod sink;

@@ -16,16 +16,18 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+use futures::future::AbortRegistration;
 use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
-use crate::backend::{Backend, Clusters};
+use crate::backend::{Backend, Clusters, Local};
 use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, StoreQueries, cast_literals};
 use crate::catalog::{Address, Catalog, open_dataset};
 use crate::error::{Error, planning_error};
 use crate::functions::LabelTables;
 use crate::outcome::{DatasetSummary, Outcome, Rows};
 use crate::progress::Progress;
+use crate::queries::{OpenSession, QueryRegistry, QueryStart, Recording, RunningQuery};
 use crate::source::store::StoreOptions;
 use crate::units::{annotate, lost_units};
 
@@ -36,6 +38,8 @@ pub use settings::SessionBuilder;
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,
+    /// The statement that is carried out, in the copy of the session that carries it out.
+    query: Option<Arc<RunningQuery>>,
 }
 
 struct Shared {
@@ -43,7 +47,10 @@ struct Shared {
     backend: RwLock<Arc<dyn Backend>>,
     clusters: Option<Arc<dyn Clusters>>,
     catalog: Catalog,
-    progress: Arc<Progress>,
+    /// How far the latest statement is.
+    progress: RwLock<Arc<Progress>>,
+    user: String,
+    opened: OpenSession,
     label_tables: LabelTables,
     statements: AtomicU64,
 }
@@ -60,9 +67,27 @@ impl Session {
         SessionBuilder::default()
     }
 
-    /// Runs one statement.
+    /// Runs one statement. It leaves a record with the registry of the session: see [`Session::queries`].
     pub async fn query(&self, text: &str) -> Result<Outcome, Error> {
-        self.shared.progress.reset();
+        let (mut recording, registration) = self.begin(text);
+        *self.shared.progress.write() = Arc::clone(recording.query().progress());
+        let session = Self { shared: Arc::clone(&self.shared), query: Some(Arc::clone(recording.query())) };
+        let ended = Recording::watch(session.one(text), registration).await;
+        match &ended {
+            Ok(Outcome::Rows(_)) => {}
+            Ok(_) => recording.done(),
+            Err(error) => recording.failed(error),
+        }
+        ended.map(|outcome| outcome.recorded(recording))
+    }
+
+    fn begin(&self, text: &str) -> (Recording, AbortRegistration) {
+        let (session, backend) = (self.shared.context.session_id(), self.backend());
+        let start = QueryStart { text, user: &self.shared.user, session: &session, place: &place_of(&*backend) };
+        self.queries().begin(&start)
+    }
+
+    async fn one(&self, text: &str) -> Result<Outcome, Error> {
         let mut statements = quarray_lang::parse(text).map_err(Error::Syntax)?;
         match (statements.pop(), statements.is_empty()) {
             (Some(statement), true) => self.statement(text, statement).await,
@@ -79,9 +104,19 @@ impl Session {
         Ok(())
     }
 
-    /// How far the running query is.
-    pub fn progress(&self) -> &Progress {
-        &self.shared.progress
+    /// How far the latest query is.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.shared.progress.read())
+    }
+
+    /// The statements of the session, and of all that share its registry: those that run and those that have ended.
+    pub fn queries(&self) -> &Arc<QueryRegistry> {
+        self.shared.opened.registry()
+    }
+
+    /// Whose session it is; empty where nobody was asked.
+    pub fn user(&self) -> &str {
+        &self.shared.user
     }
 
     /// Where plans run.
@@ -138,7 +173,8 @@ impl Session {
                 Ok(Outcome::Explain(crate::explain::explain(&query, &plan, physical.as_ref(), &place)))
             }
             true => {
-                let measured = crate::explain::analyze(physical, self.shared.context.state()).await?;
+                self.runs(&physical, &Local);
+                let measured = crate::explain::analyze(physical, self.own_state()).await?;
                 let note = self.backend().cluster().map(|name| format!("measured in this process, not on `{name}`\n"));
                 Ok(Outcome::Explain(note.unwrap_or_default() + &measured))
             }
@@ -183,10 +219,27 @@ impl Session {
 
     /// The session's state, with the settings that its backend wants.
     fn state(&self) -> SessionState {
-        let mut state = self.shared.context.state();
+        let mut state = self.own_state();
         let config = self.backend().configure(state.config().clone());
         *state.config_mut() = config;
         state
+    }
+
+    /// The session's state, whose operators count for the statement that is carried out.
+    fn own_state(&self) -> SessionState {
+        let mut state = self.shared.context.state();
+        if let Some(query) = &self.query {
+            state.config_mut().set_extension(Arc::clone(query.progress()));
+            state.config_mut().set_extension(Arc::clone(query));
+        }
+        state
+    }
+
+    /// The statement that is carried out runs this plan from now on.
+    fn runs(&self, plan: &Arc<dyn ExecutionPlan>, backend: &dyn Backend) {
+        if let Some(query) = &self.query {
+            query.runs(plan, &place_of(backend));
+        }
     }
 
     /// The rows of a plan, which starts to run.
@@ -198,11 +251,18 @@ impl Session {
     ) -> Result<Rows, Error> {
         let task = Arc::new(TaskContext::from(&self.state()));
         let pool = Arc::clone(task.memory_pool());
-        let stream = self.backend().execute(self.physical(&planned.logical).await?, task).await?;
+        let (plan, backend) = (self.physical(&planned.logical).await?, self.backend());
+        self.runs(&plan, &*backend);
+        let stream = backend.execute(plan, task).await?;
         let mut rows = Rows::new(annotate(stream, &planned.units), dimensions, shown);
         rows.memory_pool = Some(pool);
         Ok(rows)
     }
+}
+
+/// Where a backend runs plans: the name of a cluster, or in a few words.
+fn place_of(backend: &dyn Backend) -> String {
+    backend.cluster().map_or_else(|| backend.describe(), str::to_string)
 }
 
 /// A query bound to tables of cells.

@@ -112,8 +112,12 @@ impl Session {
         let task = Arc::new(TaskContext::from(&state).with_session_config(config));
         let pool = Arc::clone(task.memory_pool());
         let schema = plan.schema();
-        let backend = self.backend();
-        let batches = stream::once(async move { backend.execute(plan, task).await }).try_flatten();
+        let (session, backend) = (self.clone(), self.backend());
+        let execute = async move {
+            session.runs(&plan, &*backend);
+            backend.execute(plan, task).await
+        };
+        let batches = stream::once(execute).try_flatten();
         let batches: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema, batches));
         let mut rows = Rows::new(batches, Vec::new(), None);
         rows.memory_pool = Some(pool);

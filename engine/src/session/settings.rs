@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::functions::{LabelTables, nearest_label};
 use crate::progress::Progress;
+use crate::queries::QueryRegistry;
 use crate::state::{GridSettings, StateSettings, session_state};
 
 /// The memory that queries may hold when nothing else is said, as a share of the machine's.
@@ -25,6 +26,8 @@ pub struct SessionBuilder {
     grid: GridSettings,
     backend: Option<Arc<dyn Backend>>,
     clusters: Option<Arc<dyn Clusters>>,
+    queries: Option<Arc<QueryRegistry>>,
+    user: String,
 }
 
 impl SessionBuilder {
@@ -71,6 +74,20 @@ impl SessionBuilder {
         self
     }
 
+    /// Where statements leave their records: sessions may share it. By default a session has a registry of its own.
+    #[must_use]
+    pub fn queries(mut self, queries: Arc<QueryRegistry>) -> Self {
+        self.queries = Some(queries);
+        self
+    }
+
+    /// Whose session it is, for the records of its statements.
+    #[must_use]
+    pub fn user(mut self, name: &str) -> Self {
+        self.user = name.to_string();
+        self
+    }
+
     /// The session.
     pub fn build(self) -> Result<Session, Error> {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -88,11 +105,13 @@ impl SessionBuilder {
             backend: RwLock::new(self.backend.unwrap_or_else(|| Arc::new(Local))),
             clusters: self.clusters,
             catalog: Catalog::default(),
-            progress,
+            progress: RwLock::new(progress),
+            user: self.user,
+            opened: self.queries.unwrap_or_default().open_session(),
             label_tables,
             statements: AtomicU64::new(0),
         };
-        Ok(Session { shared: Arc::new(shared) })
+        Ok(Session { shared: Arc::new(shared), query: None })
     }
 }
 

@@ -1,5 +1,9 @@
 //! Statements by kind: what is no query is carried out here.
 
+use std::sync::Arc;
+
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{CreateView, ObjectType, Query, Statement as Ast};
 use quarray_lang::cluster::ClusterStatement;
@@ -7,6 +11,7 @@ use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::statement::{Statement, StatementKind};
 
 use super::Session;
+use crate::backend::Local;
 use crate::bind::{Named, plain_name};
 use crate::error::{Error, planning_error};
 use crate::outcome::{Outcome, Rows};
@@ -84,7 +89,12 @@ impl Session {
 
     async fn frame(&self, frame: datafusion::prelude::DataFrame) -> Result<Outcome, Error> {
         let is_empty = frame.schema().fields().is_empty();
-        let stream = frame.execute_stream().await?;
+        let (_, plan) = frame.into_parts();
+        let state = self.own_state();
+        let task = Arc::new(TaskContext::from(&state));
+        let plan = state.create_physical_plan(&plan).await?;
+        self.runs(&plan, &Local);
+        let stream = execute_stream(plan, task)?;
         match is_empty {
             true => {
                 Rows::new(stream, Vec::new(), None).collect().await?;

@@ -171,7 +171,7 @@ fn bucket_and_key(rest: &str) -> Result<(String, String), String> {
 }
 
 /// An address without its query and its user: they may be secrets.
-fn without_secrets(uri: &str) -> String {
+pub(crate) fn without_secrets(uri: &str) -> String {
     let uri = uri.split(['?', '#']).next().unwrap_or_default();
     match uri.split_once("://") {
         // A container before the `@` is no secret; a password after a colon is.

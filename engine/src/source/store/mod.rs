@@ -30,7 +30,9 @@ mod options;
 mod portable;
 mod remote;
 
+pub(crate) use address::without_secrets;
 pub use arriving::Arriving;
+pub(crate) use failure::{PUBLIC_OPTIONS, add_query};
 pub(crate) use key::check as check_key;
 pub use local::LocalFile;
 pub use portable::Portable;
