@@ -7,16 +7,19 @@ use std::time::Duration;
 
 use clap::Parser;
 use quarray_distributed::control::LocalClusters;
+use quarray_distributed::serve::http::HttpServer;
 use quarray_distributed::serve::{ServeSettings, SessionFactory, StatementServer};
 use quarray_engine::backend::Backend;
+use quarray_engine::queries::QueryRegistry;
 use quarray_engine::session::Session;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{parse_bytes, parse_threads};
 use crate::cluster::{self, ExecutorCounts, Resources, parse_executors};
+use crate::dashboard;
 use crate::failure::Failure;
 use crate::runner::workers;
-use crate::terminal::tell;
+use crate::terminal::{print_text, tell};
 
 /// Runs statements for `quarray --connect`, until it is stopped (SIGTERM; a second one stops it at once).
 #[derive(Debug, Clone, Parser)]
@@ -25,6 +28,12 @@ struct ServeArgs {
     /// Where it listens: an address of this machine, since nobody is asked for a password.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
+    /// Where the dashboard listens for browsers: an address of this machine. By default on any port that is free.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    http: SocketAddr,
+    /// A name of this host that browsers may use for the dashboard; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    http_name: Vec<String>,
     /// Sessions begin on so many executors of this machine: 4, or 2..10.
     #[arg(long, value_name = "N|MIN..MAX", value_parser = parse_executors)]
     executors: Option<ExecutorCounts>,
@@ -54,14 +63,15 @@ pub fn serve(arguments: &[OsString]) -> Result<(), Failure> {
             _ = terminate.recv() => None,
             _ = interrupt.recv() => None,
         };
-        if let Some(server) = served {
+        if let Some((server, http)) = served {
             tell(&format!("flight grpc://{}", server.address()));
+            print_text(&format!("flight-sql grpc://{}\ndashboard {}\n", server.address(), http.link()));
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
             tokio::select! {
-                () = async { server.shut_down().await; clusters.shut_down().await } => {}
+                () = async { http.shut_down().await; server.shut_down().await; clusters.shut_down().await } => {}
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
@@ -76,7 +86,8 @@ async fn start(
     args: &ServeArgs,
     clusters: &Arc<LocalClusters>,
     workers: tokio::runtime::Handle,
-) -> Result<StatementServer, Failure> {
+) -> Result<(StatementServer, HttpServer), Failure> {
+    let queries = QueryRegistry::new();
     let backend: Option<Arc<dyn Backend>> = match args.executors {
         Some(counts) => {
             let resources = Resources { threads: args.threads, memory: args.memory_limit };
@@ -87,14 +98,21 @@ async fn start(
     let settings = ServeSettings {
         listen: args.listen,
         idle_max: Duration::from_secs(u64::from(args.idle_timeout)),
-        sessions: sessions(args, clusters, backend),
+        sessions: sessions(args, clusters, &queries, backend),
     };
-    Ok(StatementServer::start(settings, workers).await?)
+    let server = StatementServer::start(settings, workers).await?;
+    let http = dashboard::start(args.http, args.http_name.clone(), &queries, clusters).await?;
+    Ok((server, http))
 }
 
 /// Sessions have the server's settings and clusters; names are their own.
-fn sessions(args: &ServeArgs, clusters: &Arc<LocalClusters>, backend: Option<Arc<dyn Backend>>) -> SessionFactory {
-    let mut settings = Session::builder().clusters(Arc::clone(clusters) as _);
+fn sessions(
+    args: &ServeArgs,
+    clusters: &Arc<LocalClusters>,
+    queries: &Arc<QueryRegistry>,
+    backend: Option<Arc<dyn Backend>>,
+) -> SessionFactory {
+    let mut settings = Session::builder().clusters(Arc::clone(clusters) as _).queries(Arc::clone(queries));
     if let Some(threads) = args.threads {
         settings = settings.threads(threads);
     }

@@ -18,7 +18,7 @@ macro_rules! files {
     };
 }
 
-const FILES: &[(&str, Asset)] = files! {
+pub(super) const FILES: &[(&str, Asset)] = files! {
     "app.js": MODULE,
     "chart/axes.js": MODULE,
     "chart/bars.js": MODULE,
@@ -34,6 +34,7 @@ const FILES: &[(&str, Asset)] = files! {
     "page/executors.js": MODULE,
     "page/history.js": MODULE,
     "page/overview.js": MODULE,
+    "page/parts.js": MODULE,
     "page/query.js": MODULE,
     "style/base.css": CSS,
     "style/parts.css": CSS,

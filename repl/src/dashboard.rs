@@ -1,0 +1,28 @@
+//! The dashboard, of a server or of one session.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use quarray_distributed::control::LocalClusters;
+use quarray_distributed::serve::dashboard::Watched;
+use quarray_distributed::serve::http::{Everyone, HttpServer, HttpSettings, NoMetrics};
+use quarray_engine::queries::QueryRegistry;
+
+use crate::failure::Failure;
+
+/// Serves pages about these statements and clusters, to everyone on this machine.
+pub async fn start(
+    listen: SocketAddr,
+    names: Vec<String>,
+    queries: &Arc<QueryRegistry>,
+    clusters: &Arc<LocalClusters>,
+) -> Result<HttpServer, Failure> {
+    let watched = Watched { queries: Arc::clone(queries), clusters: Arc::clone(clusters) };
+    let (access, metrics) = (Arc::new(Everyone), Arc::new(NoMetrics));
+    Ok(HttpServer::start(HttpSettings { listen, names, access, metrics, watched }).await?)
+}
+
+/// Where the dashboard of a session listens: on this machine, on any port that is free.
+pub fn any_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
