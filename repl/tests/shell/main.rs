@@ -3,6 +3,7 @@
 
 mod batch;
 mod connect;
+mod dashboard;
 mod datasets;
 mod drawings;
 #[path = "../../../engine/tests/engine/file_server.rs"]

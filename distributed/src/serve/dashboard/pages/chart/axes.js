@@ -7,7 +7,8 @@ export function ticks(low, high, most, isBinary = false) {
   const factors = isBinary ? [1, 2, 4, 8] : [1, 2, 5, 10];
   step *= factors.find((factor) => span / (step * factor) <= most) || 10;
   const found = [];
-  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9; tick += step) found.push(tick);
+  // Without the sum a zero may be a negative one.
+  for (let tick = Math.ceil(low / step - 1e-9) * step + 0; tick <= high + step * 1e-9; tick += step) found.push(tick);
   return found;
 }
 

@@ -6,7 +6,7 @@ import { h } from "../dom.js";
 export function pairs(rows, format, names) {
   const most = Math.max(...rows.flatMap(({ values }) => values.map((value) => value || 0)), 1e-12);
   const bar = (value, colour) =>
-    h("div", { class: "gauge" },
+    h("div", { class: "gauge even" },
       h("span", { class: "track" }, h("span", { class: `fill colour-${colour}`, "width%": ((value || 0) / most) * 100 })),
       h("span", {}, format(value)));
   return h("div", { class: "scroll" }, h("table", {},

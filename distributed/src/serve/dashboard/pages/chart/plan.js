@@ -6,12 +6,13 @@ import { stageNumber } from "../theme.js";
 
 const WIDTH = 232;
 const GAP = 24;
-const LEVEL = 44;
+const LEVEL = 30;
 
 // Metrics that have a line of their own in a box, by what they tell.
 const LINES = [
-  ["output_rows", (value) => `${shortCount(value)} rows`],
+  ["output_rows", (value, node) => `${shortCount(value)} ${node.name === "BlockReadExec" ? "blocks" : "rows"}`],
   ["chunks_read", (value, node) => chunkWords(value, node)],
+  ["chunks_read", (_, node) => prunedWords(node)],
   ["bytes_read", (value, node) => `${bytes(value)} read, ${bytes(number(node, "bytes_decoded"))} decoded`],
   ["spilled_bytes", (value) => value > 0 && `${bytes(value)} spilled`],
 ];
@@ -21,8 +22,9 @@ export class PlanChart {
     this.parent = parent;
     this.drawing = h("div", { class: "plan" });
     this.detail = h("div", { class: "detail" });
+    parent.classList.add("planned");
     parent.append(this.drawing, this.detail);
-    this.chosen = 0;
+    this.chosen = null;
     this.drawing.addEventListener("click", (event) => this.choose(event));
     this.drawing.addEventListener("keydown", (event) => this.key(event));
   }
@@ -31,6 +33,12 @@ export class PlanChart {
     this.nodes = nodes.map((node, place) => ({ ...node, place, children: [], lines: lines(node) }));
     for (const node of this.nodes) if (node.parent !== null) this.nodes[node.parent].children.push(node);
     this.draw();
+  }
+
+  // The operator that somebody chose, else the one that takes most of the time.
+  get shown() {
+    const time = (node) => number(node, "elapsed_compute");
+    return this.nodes[this.chosen] || this.nodes.reduce((most, node) => (time(node) > time(most) ? node : most));
   }
 
   draw() {
@@ -52,11 +60,11 @@ export class PlanChart {
     const share = total ? number(node, "elapsed_compute") / total : 0;
     const words = [node.name, ...node.lines].join(", ");
     return s("g", {
-      class: node.place === this.chosen ? "node chosen" : "node",
+      class: node === this.shown ? "node chosen" : "node",
       transform: `translate(${node.x} ${node.y})`,
-      tabindex: node.place === this.chosen ? 0 : -1,
+      tabindex: node === this.shown ? 0 : -1,
       role: "treeitem",
-      "aria-selected": node.place === this.chosen,
+      "aria-selected": node === this.shown,
       "aria-label": words,
       "data-place": node.place,
     },
@@ -70,7 +78,7 @@ export class PlanChart {
   }
 
   drawDetail() {
-    const node = this.nodes[this.chosen] || this.nodes[0];
+    const node = this.shown;
     const total = this.nodes.reduce((sum, other) => sum + number(other, "elapsed_compute"), 0);
     const own = number(node, "elapsed_compute");
     const metrics = Object.entries(node.metrics);
@@ -92,7 +100,7 @@ export class PlanChart {
 
   // Arrows walk along the edges.
   key(event) {
-    const node = this.nodes[this.chosen];
+    const node = this.shown;
     const siblings = node.parent === null ? [node] : this.nodes[node.parent].children;
     const place = siblings.indexOf(node);
     const next = {
@@ -155,11 +163,19 @@ function number(node, name) {
 }
 
 // What a scan says of its chunks stands in its text: `chunks 12 of 96`.
-function chunkWords(read, node) {
+function chunkCounts(node) {
   const found = /chunks (\d+) of (\d+)/.exec(node.detail || "");
-  if (!found) return `${shortCount(read)} chunks read`;
-  const [needed, all] = [Number(found[1]), Number(found[2])];
-  return `${shortCount(read)} of ${shortCount(needed)} chunks, ${shortCount(all - needed)} pruned`;
+  return found && [Number(found[1]), Number(found[2])];
+}
+
+function chunkWords(read, node) {
+  const counts = chunkCounts(node);
+  return counts ? `${shortCount(read)} of ${shortCount(counts[0])} chunks read` : `${shortCount(read)} chunks read`;
+}
+
+function prunedWords(node) {
+  const counts = chunkCounts(node);
+  return counts && `${shortCount(counts[1] - counts[0])} of ${shortCount(counts[1])} chunks pruned`;
 }
 
 function short(text, most) {

@@ -2,7 +2,7 @@
 
 import { h, update } from "../dom.js";
 import { bytes, count, moment, seconds } from "../format.js";
-import { get } from "../live.js";
+import { get, show } from "../live.js";
 import { change, pairs } from "../chart/bars.js";
 import { card, head, stateWord } from "./parts.js";
 
@@ -10,6 +10,7 @@ export function compare(main, { search }) {
   const ids = [search.get("a"), search.get("b")];
   update(main, h("div", { class: "head" }, h("h1", {}, "Two runs")), h("p", { class: "empty" }, "Loading."));
   Promise.all(ids.map((id) => get(`/api/queries/${encodeURIComponent(id || "")}`))).then((runs) => {
+    show("live", "live");
     update(main,
       h("div", { class: "head" }, h("h1", {}, "Two runs"), h("a", { href: "/history" }, "History")),
       h("div", { class: "stack" },

@@ -25,7 +25,7 @@ function own(process) {
     h("tbody", {}, h("tr", {},
       h("td", { class: "short" }, String(process.process)),
       h("td", {}, process.cpu === null ? "–" : useGauge(process.cpu, process.cores, `${decimal(process.cpu)} of ${plural(process.cores, "core")}`)),
-      h("td", {}, process.memory === null ? "–" : useGauge(process.memory, process.memory_limit, memory(process))),
+      h("td", {}, process.memory === null ? "–" : useGauge(process.memory, process.memory_limit, memory(process), { isScarce: true })),
       h("td", { class: "number" }, seconds(process.seconds)))))));
 }
 
@@ -36,7 +36,7 @@ function table(executors) {
     h("td", { class: "short" }, stateWord(executor.state)),
     h("td", { class: "short" }, slots(executor), ` ${count(executor.cores - executor.free)} of ${count(executor.cores)}`),
     h("td", {}, executor.cpu === null ? "–" : useGauge(executor.cpu, executor.cores, `${decimal(executor.cpu)} cores`)),
-    h("td", {}, executor.memory === null ? "–" : useGauge(executor.memory, executor.memory_limit, memory(executor))),
+    h("td", {}, executor.memory === null ? "–" : useGauge(executor.memory, executor.memory_limit, memory(executor), { isScarce: true })),
     h("td", { class: "number" }, seconds(executor.cpu_seconds)),
     h("td", { class: "number" }, executor.process === null ? "–" : String(executor.process)),
     h("td", { class: "number" }, seconds(executor.seconds))));

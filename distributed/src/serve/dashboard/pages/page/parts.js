@@ -26,10 +26,10 @@ export function progressGauge({ fraction, is_over: isOver }) {
 }
 
 // A bar of how much of something is used.
-export function useGauge(used, all, text) {
+export function useGauge(used, all, text, { isScarce = false } = {}) {
   const part = all ? Math.min(1, used / all) : 0;
   return h("div", { class: "gauge" },
-    h("span", { class: "track" }, h("span", { class: part > 0.85 ? "fill high" : "fill", "width%": part * 100 })),
+    h("span", { class: "track" }, h("span", { class: isScarce && part > 0.85 ? "fill high" : "fill", "width%": part * 100 })),
     h("span", {}, text));
 }
 

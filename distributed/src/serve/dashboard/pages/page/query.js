@@ -27,7 +27,7 @@ export function query(main, { id }) {
       parts.plan),
     h("section", { class: "card", "aria-label": "Chunks read", hidden: true, id: "chunks" },
       h("div", { class: "top" }, h("h2", {}, "Chunks read"),
-        h("span", { class: "legend" }, h("span", {}, h("i", { class: "colour-1" }), "read"), h("span", {}, h("i", { class: "fill unknown" }), "to be read"), h("span", {}, "· pruned"))),
+        h("span", { class: "legend" }, h("span", {}, h("i", { class: "colour-1" }), "read"), h("span", {}, h("i", { class: "to-read" }), "to be read"), h("span", {}, h("i", { class: "pruned" }), "pruned"))),
       parts.maps)));
   const draw = (told) => {
     document.title = `${told.query.state} · Quarray`;
@@ -114,12 +114,18 @@ function figures(query, tasks) {
   const counts = tasks ? tasks.counts : null;
   const speed = query.seconds > 0.05 ? `${bytes(query.decoded / query.seconds)}/s` : "";
   return h("dl", { class: "figures" },
-    figure("Time", ...seconds(query.seconds).split("\u00a0"), query.is_over ? "" : "so far"),
+    figure("Time", ...timeParts(query.seconds), query.is_over ? "until its last row" : "so far"),
     figure("Rows given", count(query.rows), "", bytes(query.bytes)),
     figure("Read", ...bytesParts(query.read), "encoded, from stores"),
     figure("Decoded", ...bytesParts(query.decoded), speed),
     figure("Tasks done", counts ? count(counts.done) : "–", "", counts ? `${count(counts.running)} running` : ""),
     figure("Retries", counts ? count(counts.retries) : "–", "", counts ? `${plural(counts.failed, "task")} failed` : ""));
+}
+
+// 12.3 s as number and unit; longer times are in one piece.
+function timeParts(value) {
+  const parts = seconds(value).split("\u00a0");
+  return parts.length === 2 && !parts[1].includes(" ") ? parts : [parts.join("\u00a0"), ""];
 }
 
 function drawTasks(main, parts, lanes, { query, tasks }) {
