@@ -19,7 +19,9 @@ pub async fn start(
 ) -> Result<HttpServer, Failure> {
     let watched = Watched { queries: Arc::clone(queries), clusters: Arc::clone(clusters) };
     let (access, metrics) = (Arc::new(Everyone), Arc::new(NoMetrics));
-    Ok(HttpServer::start(HttpSettings { listen, names, access, metrics, watched }).await?)
+    let server = HttpServer::start(HttpSettings { listen, names, access, metrics, watched }).await?;
+    clusters.shown_at(&server.link());
+    Ok(server)
 }
 
 /// Where the dashboard of a session listens: on this machine, on any port that is free.

@@ -34,10 +34,18 @@ struct StageCursor {
     attempt: usize,
     /// Tasks before this one have been seen.
     seen: usize,
-    /// Tasks that ran at the last look: who runs them, and since when.
-    open: BTreeMap<usize, (String, u64)>,
+    /// Tasks that ran at the last look.
+    open: BTreeMap<usize, OpenTask>,
     /// What reads arrays in the stage.
     reads: Option<Vec<Arc<dyn ExecutionPlan>>>,
+}
+
+/// A task that runs: where, since when, and on how many partitions.
+#[derive(Debug)]
+struct OpenTask {
+    executor: String,
+    start: u64,
+    partitions: u64,
 }
 
 impl JobCursor {
@@ -55,11 +63,11 @@ impl JobCursor {
             }
             tasks.tell_stage(number, id as u32, partitions, waiting);
             cursor.read(stage, began, tasks, &key);
-            let running: usize = cursor.open.len();
+            let running: u64 = cursor.open.values().map(|task| task.partitions).sum();
             progress.partitions += partitions;
             progress.done += match stage {
                 ExecutionStage::Successful(_) => partitions,
-                ExecutionStage::Running(_) => partitions.saturating_sub(waiting + running as u64),
+                ExecutionStage::Running(_) => partitions.saturating_sub(waiting + running),
                 _ => 0,
             };
         }
@@ -89,8 +97,9 @@ impl StageCursor {
             match &info.task_status {
                 Status::Running(running) => {
                     if !self.open.contains_key(&task) {
-                        tasks.start(key(task), &running.executor_id, start);
-                        self.open.insert(task, (running.executor_id.clone(), start));
+                        let (executor, partitions) = (running.executor_id.clone(), info.global_input_partition_ids.len());
+                        tasks.start(key(task), &executor, start);
+                        self.open.insert(task, OpenTask { executor, start, partitions: partitions as u64 });
                     }
                 }
                 Status::Successful(done) => {
@@ -102,9 +111,11 @@ impl StageCursor {
                     }
                 }
                 Status::Failed(failed) => {
-                    let (executor, seen_start) = self.open.remove(&task).unwrap_or(("an executor".to_string(), start));
+                    let open = self.open.remove(&task);
+                    let executor = open.as_ref().map_or("an executor", |open| &open.executor);
+                    let start = open.as_ref().map_or(start, |open| open.start);
                     let how = TaskEnd::Failed(failed.error.clone());
-                    tasks.end(key(task), &executor, seen_start, end.max(seen_start), &how);
+                    tasks.end(key(task), executor, start, end.max(start), &how);
                 }
             }
         }
@@ -115,7 +126,7 @@ impl StageCursor {
     fn begin_again(&mut self, attempt: usize, id: usize, began: u64, job: u32, tasks: &mut TaskStream) {
         let now = now().saturating_sub(began);
         let before = self.attempt as u32;
-        for (task, (executor, start)) in std::mem::take(&mut self.open) {
+        for (task, OpenTask { executor, start, .. }) in std::mem::take(&mut self.open) {
             let key = TaskKey { job, stage: id as u32, attempt: before, task: task as u32 };
             tasks.end(key, &executor, start, now, &TaskEnd::Failed("its stage runs again".to_string()));
         }

@@ -144,6 +144,7 @@ fn told(metrics: &MetricsSet) -> Map<String, Value> {
         let unit = match value {
             MetricValue::ElapsedCompute(_) | MetricValue::Time { .. } => "nanoseconds",
             MetricValue::PruningMetrics { .. } | MetricValue::Ratio { .. } | MetricValue::Custom { .. } => return None,
+            MetricValue::CurrentMemoryUsage(_) | MetricValue::PeakMemoryUsage { .. } => "bytes",
             value if value.name().contains("bytes") => "bytes",
             _ => "count",
         };

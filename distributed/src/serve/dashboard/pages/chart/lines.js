@@ -12,8 +12,8 @@ const BOTTOM = 26;
 
 // A chart in `parent`. `series` are { name, label, colour, steps }, `format` writes a value with its unit.
 export class LineChart {
-  constructor(parent, { series, format, label, isBinary = false, minimum = 0 }) {
-    Object.assign(this, { parent, series, format, label, isBinary, minimum });
+  constructor(parent, { series, format, label, isBinary = false, isWhole = false, minimum = 0 }) {
+    Object.assign(this, { parent, series, format, label, isBinary, isWhole, minimum });
     this.data = { at: [] };
     this.marks = [];
     parent.classList.add("chart");
@@ -54,7 +54,9 @@ export class LineChart {
   }
 
   axes(first, last, top, width) {
-    const across = ticks(0, top, 4, this.isBinary).flatMap((value) => [
+    // Of what is counted there are no halves.
+    const values = ticks(0, top, 4, this.isBinary).filter((value) => !this.isWhole || Number.isInteger(value));
+    const across = values.flatMap((value) => [
       s("line", { class: value ? "grid" : "axis", x1: LEFT, x2: width - RIGHT, y1: Math.round(this.y(value)), y2: Math.round(this.y(value)) }),
       s("text", { x: LEFT - 8, y: this.y(value) + 4, "text-anchor": "end" }, this.format(value)),
     ]);

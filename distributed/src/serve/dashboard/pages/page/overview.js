@@ -65,7 +65,9 @@ function makeCharts() {
     { title: "Processor", unit: "cores at work", series: [{ name: "cpu", label: "at work", colour: 1, isFilled: true }], format: cores, minimum: 1 },
     { title: "Memory", unit: "of this process and its executors", series: [{ name: "memory", label: "in use", colour: 1, isFilled: true }], format: bytes, isBinary: true },
     { title: "Read and decoded", unit: "bytes a second", series: [{ name: "decoded", label: "decoded", colour: 2 }, { name: "read", label: "read", colour: 1 }], format: rate, isBinary: true },
-    { title: "Executors", unit: "executors; ▲ more, ▼ fewer", series: [{ name: "desired", label: "desired", colour: 3, steps: true }, { name: "live", label: "live", colour: 1, steps: true, isFilled: true }], format: count, minimum: 2, isOfExecutors: true },
+    { title: "Executors", unit: "executors; ▲ more, ▼ fewer", series: [{ name: "desired", label: "desired", colour: 3, steps: true }, { name: "live", label: "live", colour: 1, steps: true, isFilled: true }], format: count, isWhole: true, minimum: 2, isOfExecutors: true },
+    { title: "Queue", unit: "partitions that wait for a core", series: [{ name: "waiting", label: "waiting", colour: 4, isFilled: true }], format: count, isWhole: true, minimum: 4 },
+    { title: "Cores at tasks", unit: "cores of executors", series: [{ name: "cores", label: "there", colour: 6, steps: true }, { name: "cores_busy", label: "at tasks", colour: 1, steps: true, isFilled: true }], format: count, isWhole: true, minimum: 2 },
   ];
   return kinds.map((kind) => {
     const place = h("div", { "data-keep": true });
