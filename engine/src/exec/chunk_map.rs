@@ -151,10 +151,13 @@ impl ChunkMap {
             Some(counts) => counts.iter().map(|count| count.load(Ordering::Relaxed)).collect(),
             None => vec![0; self.bins()],
         };
-        let of_others: u64 = self.others.iter().map(|side| side.needed().iter().sum::<u64>()).product();
+        let of_others = self.others.iter().map(|side| side.needed().iter().sum::<u64>()).fold(1, u64::saturating_mul);
         let across = self.sides.first().map_or(&[1][..], Side::needed);
         let down = self.sides.get(1).map_or(&[1][..], Side::needed);
-        let row = |down: &u64| across.iter().map(|across| across * *down * of_others).collect::<Vec<_>>();
+        let row = |down: &u64| {
+            let needed = across.iter().map(|across| across.saturating_mul(*down).saturating_mul(of_others));
+            needed.collect::<Vec<_>>()
+        };
         ChunkCounts { read, needed: down.iter().flat_map(row).collect() }
     }
 

@@ -47,7 +47,8 @@ fn a_session_tells_where_it_can_be_watched() {
         .unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-    let link = line.trim().strip_prefix("dashboard ").unwrap_or_else(|| panic!("the session says {line:?}")).to_string();
+    let link =
+        line.trim().strip_prefix("dashboard ").unwrap_or_else(|| panic!("the session says {line:?}")).to_string();
     assert!(get(&link, "/api/overview").contains("\"running_count\":0"));
     child.stdin.take().unwrap().write_all(b"SELECT 1 AS one").unwrap();
     let output = child.wait_with_output().unwrap();
@@ -66,7 +67,8 @@ fn pages_work_in_a_browser() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let pictures = std::env::var_os("QUARRAY_TEST_PICTURES").map_or_else(|| folder.path().join("pictures"), PathBuf::from);
+    let pictures =
+        std::env::var_os("QUARRAY_TEST_PICTURES").map_or_else(|| folder.path().join("pictures"), PathBuf::from);
     std::fs::create_dir_all(&pictures).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shell/browser/dashboard.mjs");
     let mut command = Command::new("node");

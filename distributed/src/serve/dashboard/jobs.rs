@@ -57,7 +57,8 @@ impl JobCursor {
             let cursor = self.stages.entry(id).or_default();
             let (partitions, waiting, attempt, failures) = figures(stage);
             retries += failures + attempt as u64;
-            let key = |task: usize| TaskKey { job: number, stage: id as u32, attempt: attempt as u32, task: task as u32 };
+            let key =
+                |task: usize| TaskKey { job: number, stage: id as u32, attempt: attempt as u32, task: task as u32 };
             if attempt != cursor.attempt {
                 cursor.begin_again(attempt, id, began, number, tasks);
             }
@@ -97,7 +98,8 @@ impl StageCursor {
             match &info.task_status {
                 Status::Running(running) => {
                     if !self.open.contains_key(&task) {
-                        let (executor, partitions) = (running.executor_id.clone(), info.global_input_partition_ids.len());
+                        let (executor, partitions) =
+                            (running.executor_id.clone(), info.global_input_partition_ids.len());
                         tasks.start(key(task), &executor, start);
                         self.open.insert(task, OpenTask { executor, start, partitions: partitions as u64 });
                     }
@@ -112,7 +114,7 @@ impl StageCursor {
                 }
                 Status::Failed(failed) => {
                     let open = self.open.remove(&task);
-                    let executor = open.as_ref().map_or("an executor", |open| &open.executor);
+                    let executor = open.as_ref().map_or("an executor", |open| open.executor.as_str());
                     let start = open.as_ref().map_or(start, |open| open.start);
                     let how = TaskEnd::Failed(failed.error.clone());
                     tasks.end(key(task), executor, start, end.max(start), &how);

@@ -57,6 +57,17 @@ pub struct Dashboard {
     overview: Mutex<Option<(u64, Arc<str>)>>,
 }
 
+/// Why a statement is not cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotCancelled {
+    /// It does not run.
+    #[error("no query of that name runs")]
+    Unknown,
+    /// It is another's.
+    #[error("the query is another user's")]
+    Foreign,
+}
+
 /// What changes.
 #[derive(Debug, Default)]
 struct State {
@@ -87,9 +98,13 @@ impl Dashboard {
         self.is_closed.send_replace(true);
     }
 
-    /// Cancels a statement. `false`: none of that name runs.
-    pub fn cancel(&self, id: &str) -> bool {
-        self.watched.queries.cancel(id)
+    /// Cancels a statement, for a user where users are known.
+    pub fn cancel(&self, id: &str, user: Option<&str>) -> Result<(), NotCancelled> {
+        let record = self.watched.queries.query(id).map(|query| query.record(false)).ok_or(NotCancelled::Unknown)?;
+        if user.is_some_and(|user| user != record.user) {
+            return Err(NotCancelled::Foreign);
+        }
+        if self.watched.queries.cancel(id) { Ok(()) } else { Err(NotCancelled::Unknown) }
     }
 
     /// Whether a statement that is over has been looked at once more since.

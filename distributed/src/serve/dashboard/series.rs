@@ -8,19 +8,8 @@ use serde_json::{Map, Value, json};
 const SAMPLES_MAX: usize = 900;
 
 /// The names of the figures, in their order in a sample.
-pub const NAMES: [&str; 11] = [
-    "cpu",
-    "memory",
-    "read",
-    "decoded",
-    "running",
-    "planning",
-    "desired",
-    "live",
-    "cores_busy",
-    "cores",
-    "waiting",
-];
+pub const NAMES: [&str; 11] =
+    ["cpu", "memory", "read", "decoded", "running", "planning", "desired", "live", "cores_busy", "cores", "waiting"];
 
 /// The figures of one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

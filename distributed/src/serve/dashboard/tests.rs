@@ -141,7 +141,10 @@ async fn statements_are_told_after_their_end() -> Tested {
     let history = setting.get("/api/history?text=TWICE").await?;
     assert_eq!(history["found"], 1);
     let query = &history["queries"][0];
-    assert_eq!((&query["state"], &query["rows"], &query["place"]), (&"done".into(), &1000.into(), &"this process".into()));
+    assert_eq!(
+        (&query["state"], &query["rows"], &query["place"]),
+        (&"done".into(), &1000.into(), &"this process".into())
+    );
     let failed = setting.get("/api/history?state=failed").await?;
     assert!(failed["queries"][0]["error"].as_str().is_some_and(|error| error.contains("no_such_column")), "{failed}");
     let id = query["id"].as_str().ok_or("a query without a name")?;

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use async_trait::async_trait;
+
 /// Decides who may look at the dashboard.
 pub trait Access: Debug + Send + Sync {
     /// Whether anyone is asked who he is. Without that only addresses of this machine are served.
@@ -31,17 +33,19 @@ impl Access for Everyone {
 }
 
 /// Figures in the text format of Prometheus.
+#[async_trait]
 pub trait MetricsText: Debug + Send + Sync {
     /// The figures now.
-    fn text(&self) -> String;
+    async fn text(&self) -> String;
 }
 
 /// No figures but those of the dashboard itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoMetrics;
 
+#[async_trait]
 impl MetricsText for NoMetrics {
-    fn text(&self) -> String {
+    async fn text(&self) -> String {
         String::new()
     }
 }

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde_json::{Value, json};
+use axum::{Extension, Router};
+use serde_json::json;
 use std::collections::HashMap;
 use tokio::sync::Semaphore;
 
 use super::access::MetricsText;
+use super::guard::Asker;
 use super::streams::{overview_stream, query_stream};
-use crate::serve::dashboard::{Asset, Dashboard, HistoryFilter, Seen, asset, shell};
+use crate::serve::dashboard::{Asset, Dashboard, HistoryFilter, NotCancelled, Seen, asset, shell};
 
 /// Pages that watch at once, at most.
 const WATCHERS_MAX: usize = 64;
@@ -90,10 +91,11 @@ async fn query(State(shared): Shared, Path(id): Path<String>) -> Response {
     found.map_or_else(|| missing("no query has that name, or it was forgotten"), |query| text(query.to_string()))
 }
 
-async fn cancel(State(shared): Shared, Path(id): Path<String>) -> Response {
-    match shared.dashboard.cancel(&id) {
-        true => text(json!({ "cancelled": id }).to_string()),
-        false => missing("no query of that name runs"),
+async fn cancel(State(shared): Shared, Extension(Asker(user)): Extension<Asker>, Path(id): Path<String>) -> Response {
+    match shared.dashboard.cancel(&id, user.as_deref()) {
+        Ok(()) => text(json!({ "cancelled": id }).to_string()),
+        Err(error @ NotCancelled::Unknown) => missing(&error.to_string()),
+        Err(error @ NotCancelled::Foreign) => refused(StatusCode::FORBIDDEN, &error.to_string()),
     }
 }
 
@@ -109,7 +111,7 @@ async fn ready(State(shared): Shared) -> Response {
 }
 
 async fn metrics(State(shared): Shared) -> Response {
-    let figures = shared.metrics.text();
+    let figures = shared.metrics.text().await;
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], figures).into_response()
 }
 
@@ -131,6 +133,9 @@ fn not_found() -> Response {
 }
 
 pub(super) fn missing(reason: &str) -> Response {
-    let error: Value = json!({ "error": reason });
-    (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "application/json")], error.to_string()).into_response()
+    refused(StatusCode::NOT_FOUND, reason)
+}
+
+fn refused(status: StatusCode, reason: &str) -> Response {
+    (status, [(CONTENT_TYPE, "application/json")], json!({ "error": reason }).to_string()).into_response()
 }

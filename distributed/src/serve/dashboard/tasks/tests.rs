@@ -8,7 +8,8 @@ fn key(stage: u32, task: u32) -> TaskKey {
 
 fn numbers(value: &Value) -> Vec<Vec<u64>> {
     let rows = value.as_array().map_or(&[][..], Vec::as_slice);
-    let numbers = |row: &Value| row.as_array().map_or(&[][..], Vec::as_slice).iter().filter_map(Value::as_u64).collect();
+    let numbers =
+        |row: &Value| row.as_array().map_or(&[][..], Vec::as_slice).iter().filter_map(Value::as_u64).collect();
     rows.iter().map(numbers).collect()
 }
 
