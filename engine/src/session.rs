@@ -17,6 +17,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 use futures::future::AbortRegistration;
+use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
@@ -29,6 +30,7 @@ use crate::outcome::{DatasetSummary, Outcome, Rows};
 use crate::progress::Progress;
 use crate::queries::{OpenSession, QueryRegistry, QueryStart, Recording, RunningQuery};
 use crate::source::store::StoreOptions;
+use crate::thread_safe::ThreadSafe;
 use crate::units::{annotate, lost_units};
 
 pub use listing::TableListing;
@@ -37,7 +39,7 @@ pub use settings::SessionBuilder;
 /// Attached datasets, views and settings. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<ThreadSafe<Shared>>,
     /// The statement that is carried out, in the copy of the session that carries it out.
     query: Option<Arc<RunningQuery>>,
 }
@@ -68,17 +70,19 @@ impl Session {
     }
 
     /// Runs one statement. It leaves a record with the registry of the session: see [`Session::queries`].
-    pub async fn query(&self, text: &str) -> Result<Outcome, Error> {
-        let (mut recording, registration) = self.begin(text);
-        *self.shared.progress.write() = Arc::clone(recording.query().progress());
-        let session = Self { shared: Arc::clone(&self.shared), query: Some(Arc::clone(recording.query())) };
-        let ended = Recording::watch(session.one(text), registration).await;
-        match &ended {
-            Ok(Outcome::Rows(_)) => {}
-            Ok(_) => recording.done(),
-            Err(error) => recording.failed(error),
-        }
-        ended.map(|outcome| outcome.recorded(recording))
+    pub fn query<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Outcome, Error>> {
+        Box::pin(async move {
+            let (mut recording, registration) = self.begin(text);
+            *self.shared.progress.write() = Arc::clone(recording.query().progress());
+            let session = Self { shared: Arc::clone(&self.shared), query: Some(Arc::clone(recording.query())) };
+            let ended = Recording::watch(session.one(text), registration).await;
+            match &ended {
+                Ok(Outcome::Rows(_)) => {}
+                Ok(_) => recording.done(),
+                Err(error) => recording.failed(error),
+            }
+            ended.map(|outcome| outcome.recorded(recording))
+        })
     }
 
     fn begin(&self, text: &str) -> (Recording, AbortRegistration) {
