@@ -76,17 +76,18 @@ export class ChunkChart {
     const base = TOP + this.rows * this.cellHeight;
     context.fillStyle = colour("muted");
     context.textBaseline = "alphabetic";
-    const [first, last] = across.ends.map((end) => shortened(context, label(end), (width - LEFT) / 2 - 8));
+    const [first, last] = labels(across.ends).map((end) => shortened(context, end, (width - LEFT) / 2 - 8));
     context.fillText(first, LEFT, base + 16);
     context.fillText(last, width - 2 - context.measureText(last).width, base + 16);
     const name = `${across.name}, ${plural(across.chunks, "chunk")}${across.bins < across.chunks ? `, ${count(across.chunks / across.bins)} to a column` : ""}`;
     context.fillText(shortened(context, name, width - LEFT), LEFT, base + 34);
     if (!down) return;
     context.textBaseline = "top";
-    context.fillText(shortened(context, label(down.ends[0]), LEFT - 8), 0, TOP);
+    const [high, low] = labels(down.ends);
+    context.fillText(shortened(context, high, LEFT - 8), 0, TOP);
     context.textBaseline = "bottom";
     const isHigh = base - TOP > 44;
-    if (isHigh) context.fillText(shortened(context, label(down.ends[1]), LEFT - 8), 0, base);
+    if (isHigh) context.fillText(shortened(context, low, LEFT - 8), 0, base);
     context.textBaseline = "middle";
     context.fillText(shortened(context, `${down.name} (${count(down.chunks)})`, LEFT - 8), 0, isHigh ? (TOP + base) / 2 : TOP + 22);
   }
@@ -127,11 +128,14 @@ function range(side, bin) {
   return first >= last ? `${side.name} chunk ${count(first)}` : `${side.name} chunks ${count(first)} to ${count(last)}`;
 }
 
-// Times of midnight are days; long fractions are cut.
-function label(text) {
-  const number = Number(text);
-  if (text !== "" && Number.isFinite(number) && text.length > 8) return String(Number(number.toPrecision(6)));
-  return text.replace(/T00:00:00$/, "");
+// The ends of a dimension: where both have the same time of day, days are enough; long fractions are cut.
+function labels(ends) {
+  const times = ends.map((text) => /T(.*)$/.exec(text)?.[1]);
+  return ends.map((text) => {
+    if (times[0] !== undefined && times[0] === times[1]) return text.replace(/T.*$/, "");
+    const number = Number(text);
+    return text !== "" && Number.isFinite(number) && text.length > 8 ? String(Number(number.toPrecision(6))) : text;
+  });
 }
 
 function shortened(context, text, width) {
