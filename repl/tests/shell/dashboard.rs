@@ -84,7 +84,9 @@ fn processor_seconds(store: &str, is_watched: bool) -> f64 {
     let mut command = quarray();
     let query = format!("FROM '{store}' |> REDUCE avg(tmin), stddev(tmin), max(tmin) ALONG y, x");
     command.args(["-f", "csv", "--threads", "2"]);
-    (0..8).for_each(|_| drop(command.args(["-c", &query])));
+    for _ in 0..8 {
+        command.args(["-c", &query]);
+    }
     if is_watched {
         command.arg("--dashboard");
     }
@@ -101,6 +103,8 @@ fn processor_seconds(store: &str, is_watched: bool) -> f64 {
     // SAFETY: waits for a child that nobody else waits for, with places for both answers.
     let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, usage.as_mut_ptr()) };
     assert_eq!((waited, status), (child.id() as i32, 0), "{line}");
+    // It is gone already, which only the system knows.
+    let _ = child.wait();
     // SAFETY: zeroes are a usage, and the call has filled it in.
     let usage = unsafe { usage.assume_init() };
     let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
