@@ -11,6 +11,7 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::PhysicalPlanNode;
+use quarray_engine::queries::RunningQuery;
 use tokio::sync::mpsc;
 
 use super::MESSAGE_BYTES_MAX;
@@ -135,6 +136,9 @@ impl Order {
         let plan = Arc::clone(&self.plan);
         let server = &self.scheduler.server;
         let id = server.submit_physical_plan("query", session, plan, Some(news)).await?;
+        if let Some(query) = self.query() {
+            query.add_job(&id.to_string());
+        }
         Ok(Job { scheduler: Arc::clone(&self.scheduler), id, is_over: false })
     }
 
@@ -150,6 +154,11 @@ impl Order {
         let locations = last_locations(success.partition_location);
         self.scheduler.hold_result(&job.id, holders(locations.values()));
         Ok(FinishedJob { locations, _job: job })
+    }
+
+    /// The query that the plan is run for, where it is one of a session.
+    fn query(&self) -> Option<Arc<RunningQuery>> {
+        self.context.session_config().get_extension::<RunningQuery>()
     }
 
     /// Refuses a plan that no message could carry. The scheduler would take the failure for one of its executors'.
