@@ -42,7 +42,7 @@ async function drive(browser, server, scheme) {
   };
   await page.goto(server.link);
   await page.waitForSelector(".connection.live");
-  const client = run(server, SLOW);
+  const client = run(server, "USE CLUSTER session", SLOW);
   await overviewDuring(page, shoot);
   await queryDuring(page, shoot);
   await executorsDuring(page, shoot);
@@ -90,7 +90,7 @@ async function executorsDuring(page, shoot) {
 }
 
 async function afterwards(page, shoot, server) {
-  await run(server, HALF);
+  await run(server, "USE CLUSTER session", HALF);
   await page.click("nav >> text=History");
   await page.waitForSelector("td.text a:has-text('stddev')");
   await shoot("history");
