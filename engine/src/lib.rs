@@ -26,6 +26,7 @@ pub mod source;
 pub mod state;
 pub mod summary;
 pub mod thread_safe;
+pub mod totals;
 pub mod units;
 
 pub use backend::{Backend, Clusters};

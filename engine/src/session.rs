@@ -3,6 +3,7 @@
 mod into;
 mod listing;
 mod names;
+mod queries;
 mod settings;
 mod statements;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::error::Result;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
@@ -14,6 +14,7 @@ use datafusion::prelude::SessionConfig;
 use crate::functions;
 use crate::physical::GridQueryPlanner;
 use crate::progress::Progress;
+use crate::totals::totals;
 
 /// Consumers of memory that an out-of-memory error names.
 const CONSUMERS_NAMED: usize = 3;
@@ -58,8 +59,10 @@ pub fn session_state(settings: &StateSettings, progress: &Arc<Progress>) -> Resu
         FairSpillPool::new(settings.memory_limit),
         std::num::NonZeroUsize::new(CONSUMERS_NAMED).unwrap_or(std::num::NonZeroUsize::MIN),
     );
+    let pool: Arc<dyn MemoryPool> = Arc::new(pool);
+    totals().watch_pool(&pool);
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(pool))
+        .with_memory_pool(pool)
         .with_disk_manager_builder(DiskManagerBuilder::default())
         .build_arc()?;
     let mut state = SessionStateBuilder::new()

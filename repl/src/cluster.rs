@@ -1,7 +1,7 @@
 //! Executors: this program as one of them, and a cluster of them for a session.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use quarray_distributed::cluster::{
 };
 use quarray_distributed::codec::WireCodec;
 use quarray_distributed::control::{ClusterSettings, LocalClusters, MEMORY_DEFAULT};
+use quarray_distributed::metrics::{Metrics, MetricsEndpoint, SchedulerSource, router};
 use quarray_distributed::scaling::Limits;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,6 +23,9 @@ use crate::terminal::tell;
 
 /// The name of the cluster that a command line asks for.
 const SESSION_CLUSTER: &str = "session";
+
+/// The name, in metrics, of the cluster of a scheduler that executors come to.
+const OUTSIDE_CLUSTER: &str = "scheduler";
 
 /// Executors of a cluster of this machine, at most.
 const EXECUTORS_MAX: u32 = 64;
@@ -42,6 +46,9 @@ struct ExecutorArgs {
     /// Where a directory for shuffled data is made, which is removed at the end.
     #[arg(long, value_name = "DIR")]
     work_dir: Option<PathBuf>,
+    /// Where `/metrics`, `/healthz` and `/readyz` answer, in plain HTTP.
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "child")]
+    http: Option<SocketAddr>,
     /// Its name.
     #[arg(long, hide = true)]
     id: Option<String>,
@@ -57,6 +64,9 @@ struct SchedulerArgs {
     /// Where it listens. Nobody is asked for a password there: other machines belong to a private network.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50050")]
     listen: SocketAddr,
+    /// Where `/metrics`, `/healthz` and `/readyz` answer, in plain HTTP.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<SocketAddr>,
 }
 
 /// What a command line leaves to queries, where it says so.
@@ -99,6 +109,10 @@ fn run_as_scheduler(arguments: &[OsString]) -> Result<(), Failure> {
         settings.has_rest = true;
         let scheduler = Scheduler::start(settings).await?;
         tell(&format!("listening on {}", scheduler.address()));
+        let metrics = Metrics::new().with(SchedulerSource::new(OUTSIDE_CLUSTER, Arc::clone(&scheduler)));
+        let routes = router(metrics, Arc::new(|| true));
+        let listener = args.http.map(http_listener).transpose()?;
+        let _endpoint = listener.map(|listener| MetricsEndpoint::start(listener, routes)).transpose()?;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -115,7 +129,16 @@ fn run_as_executor(arguments: &[OsString]) -> Result<(), Failure> {
     settings.memory = args.memory.map_or(MEMORY_DEFAULT, |bytes| bytes as u64);
     settings.work_dir = args.work_dir;
     settings.is_child = args.child;
+    settings.http = args.http.map(http_listener).transpose()?.map(Arc::new);
     Ok(run_executor(settings)?)
+}
+
+/// Where metrics are told, which is said on standard error.
+fn http_listener(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let wrong = |error| ClusterError::Listen { address: address.to_string(), error };
+    let listener = TcpListener::bind(address).map_err(wrong)?;
+    tell(&format!("metrics http://{}/metrics", listener.local_addr().map_err(wrong)?));
+    Ok(listener)
 }
 
 /// No clusters yet: executors will be this very program.

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use quarray_distributed::control::LocalClusters;
+use quarray_distributed::metrics::{ClustersSource, Metrics, QueriesSource};
 use quarray_distributed::serve::dashboard::Watched;
-use quarray_distributed::serve::http::{Everyone, HttpServer, HttpSettings, NoMetrics};
+use quarray_distributed::serve::http::{Everyone, HttpServer, HttpSettings};
 use quarray_engine::queries::QueryRegistry;
 
 use crate::failure::Failure;
@@ -18,7 +19,9 @@ pub async fn start(
     clusters: &Arc<LocalClusters>,
 ) -> Result<HttpServer, Failure> {
     let watched = Watched { queries: Arc::clone(queries), clusters: Arc::clone(clusters) };
-    let (access, metrics) = (Arc::new(Everyone), Arc::new(NoMetrics));
+    let access = Arc::new(Everyone);
+    let metrics = Metrics::new().with(QueriesSource::new(Arc::clone(queries)));
+    let metrics = metrics.with(ClustersSource::new(Arc::clone(clusters)));
     let server = HttpServer::start(HttpSettings { listen, names, access, metrics, watched }).await?;
     clusters.shown_at(&server.link());
     Ok(server)

@@ -4,6 +4,7 @@ use std::io;
 
 use quarray_distributed::cluster::ClusterError;
 use quarray_engine::error::Error;
+use quarray_engine::queries::QueryLogError;
 use tokio::task::JoinError;
 
 use crate::plot::PlotError;
@@ -61,6 +62,9 @@ pub enum Failure {
     /// The cluster, or this program as a part of it.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// There is no query log.
+    #[error(transparent)]
+    QueryLog(#[from] QueryLogError),
     /// The program cannot start.
     #[error("cannot start: {0}")]
     Start(io::Error),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use quarray_distributed::control::LocalClusters;
 use quarray_distributed::serve::http::HttpServer;
 use quarray_distributed::serve::{ServeSettings, SessionFactory, StatementServer};
 use quarray_engine::backend::Backend;
-use quarray_engine::queries::QueryRegistry;
+use quarray_engine::queries::{QueryLogSettings, QueryRegistry};
 use quarray_engine::session::Session;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -43,6 +44,9 @@ struct ServeArgs {
     /// Threads that work on queries; the cores of the machine by default.
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     threads: Option<usize>,
+    /// Where a log of all statements is kept, for `system.queries` after a restart; nowhere by default.
+    #[arg(long, value_name = "DIR")]
+    query_log: Option<PathBuf>,
     /// Seconds after which a session ends that no client uses.
     #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
     idle_timeout: u32,
@@ -87,7 +91,7 @@ async fn start(
     clusters: &Arc<LocalClusters>,
     workers: tokio::runtime::Handle,
 ) -> Result<(StatementServer, HttpServer), Failure> {
-    let queries = QueryRegistry::new();
+    let queries = queries(args)?;
     let backend: Option<Arc<dyn Backend>> = match args.executors {
         Some(counts) => {
             let resources = Resources { threads: args.threads, memory: args.memory_limit };
@@ -98,21 +102,29 @@ async fn start(
     let settings = ServeSettings {
         listen: args.listen,
         idle_max: Duration::from_secs(u64::from(args.idle_timeout)),
-        sessions: sessions(args, clusters, &queries, backend),
+        sessions: sessions(args, clusters, backend, Arc::clone(&queries)),
     };
     let server = StatementServer::start(settings, workers).await?;
     let http = dashboard::start(args.http, args.http_name.clone(), &queries, clusters).await?;
     Ok((server, http))
 }
 
-/// Sessions have the server's settings and clusters; names are their own.
+/// The statements of all sessions.
+fn queries(args: &ServeArgs) -> Result<Arc<QueryRegistry>, Failure> {
+    match &args.query_log {
+        Some(directory) => Ok(QueryRegistry::logged(&QueryLogSettings::new(directory))?),
+        None => Ok(QueryRegistry::new()),
+    }
+}
+
+/// Sessions have the server's settings, clusters and records; names are their own.
 fn sessions(
     args: &ServeArgs,
     clusters: &Arc<LocalClusters>,
-    queries: &Arc<QueryRegistry>,
     backend: Option<Arc<dyn Backend>>,
+    queries: Arc<QueryRegistry>,
 ) -> SessionFactory {
-    let mut settings = Session::builder().clusters(Arc::clone(clusters) as _).queries(Arc::clone(queries));
+    let mut settings = Session::builder().clusters(Arc::clone(clusters) as _).queries(queries);
     if let Some(threads) = args.threads {
         settings = settings.threads(threads);
     }

@@ -13,6 +13,8 @@ mod executors;
 mod golden;
 #[path = "quarray/layouts.rs"]
 mod layouts;
+#[path = "quarray/metrics.rs"]
+mod metrics;
 #[path = "quarray/property.rs"]
 mod property;
 #[path = "quarray/reference.rs"]

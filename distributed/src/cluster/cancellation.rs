@@ -25,11 +25,13 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use datafusion::prelude::SessionConfig;
 use futures::stream::{AbortHandle, Abortable, Stream};
 use parking_lot::Mutex;
+use quarray_engine::totals::totals;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use super::task_failure::told;
+use crate::metrics::task_totals;
 
 /// How often a task looks whether its predecessor has let go of its files.
 const PREDECESSOR_POLL: Duration = Duration::from_millis(5);
@@ -116,8 +118,17 @@ impl QueryStageExecutor for CancellableStage {
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
         let guard = CancelOnDrop(Arc::clone(&self.cancellation));
+        let counted = task_totals().begin();
+        totals().watch_pool(context.memory_pool());
         self.tasks.take_place(&self.slot, &self.cancellation).await;
         let written = self.inner.execute_query_stage(task_id, context).await;
+        if let Ok(written) = &written {
+            task_totals().add_task(written, &self.inner.collect_plan_metrics());
+        }
+        match self.cancellation.is_cancelled() {
+            true => drop(counted),
+            false => counted.ended(written.is_ok()),
+        }
         drop(guard);
         written.map_err(told)
     }

@@ -1,7 +1,7 @@
 //! The life of an executor: a process that runs tasks until it is told to stop, and leaves nothing behind.
 
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ use super::error::ClusterError;
 use super::ports::free_pair;
 use super::scheduler::HEARTBEAT;
 use super::{MESSAGE_BYTES_MAX, PlanCodec};
+use crate::metrics::{Metrics, MetricsEndpoint, TasksSource, router};
 
 /// Threads that speak with others; the work has threads of its own.
 const SERVICE_THREADS: usize = 2;
@@ -62,6 +63,8 @@ pub struct ExecutorSettings {
     pub is_child: bool,
     /// The codec of plans.
     pub codec: PlanCodec,
+    /// Where it tells its metrics, and whether it can do its work (see [`crate::metrics`]); nowhere by default.
+    pub http: Option<Arc<TcpListener>>,
 }
 
 impl ExecutorSettings {
@@ -76,6 +79,7 @@ impl ExecutorSettings {
             work_dir: None,
             is_child: false,
             codec,
+            http: None,
         }
     }
 }
@@ -115,6 +119,11 @@ async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<(), Clust
     let connections = Arc::new(Connections::default());
     let engine = Arc::new(CancellingEngine::new(DefaultExecutionEngine::with_client_pool(connections)));
     let config = Arc::new(process_config(settings, work_dir, &engine)?);
+    let health = config.health.clone();
+    let metrics = || router(Metrics::new().with(TasksSource), Arc::new(move || health.is_ready()));
+    let listener = settings.http.as_ref().map(|listener| listener.try_clone());
+    let listener = listener.transpose().map_err(ClusterError::system("listen"))?;
+    let _endpoint = listener.map(|listener| MetricsEndpoint::start(listener, metrics())).transpose()?;
     tokio::spawn(leave_on_signals(engine, work_dir.to_path_buf()));
     start_executor_process(config).await?;
     Ok(())

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::MESSAGE_BYTES_MAX;
 use super::error::ClusterError;
+use super::measured;
 use super::outputs::{holders, is_tainted, last_locations};
 use super::scheduler::Scheduler;
 use super::task_failure::heard;
@@ -148,8 +149,11 @@ impl Order {
             self.scheduler.observer().tell(&job.id, graph.as_ref());
         }
         // A job that cannot be looked at cannot be believed.
-        if graph.is_none_or(|graph| is_tainted(graph.as_ref())) {
+        let Some(graph) = graph.filter(|graph| !is_tainted(graph.as_ref())) else {
             return Err(Ending::Lost("a part of the query ran again and may have counted twice".to_string()));
+        };
+        if let Some(query) = self.query() {
+            measured::tell(&query, graph.as_ref());
         }
         let locations = last_locations(success.partition_location);
         self.scheduler.hold_result(&job.id, holders(locations.values()));

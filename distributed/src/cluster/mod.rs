@@ -20,6 +20,7 @@ pub mod guarded_state;
 pub mod job;
 pub mod job_observer;
 pub mod local;
+mod measured;
 pub mod outputs;
 pub mod ports;
 pub mod preparation;

@@ -78,6 +78,11 @@ impl Controller {
         self.shared.is_asked.notify_one();
     }
 
+    /// How many executors there are to be, since the latest decision.
+    pub fn desired(&self) -> Option<u32> {
+        self.shared.log.lock().entries().last().map(|entry| entry.decision.desired)
+    }
+
     /// The decisions so far, the oldest first, and the moment that their times are counted from.
     pub fn log(&self) -> (Vec<LogEntry>, Instant) {
         (self.shared.log.lock().entries().cloned().collect(), self.shared.began)

@@ -14,5 +14,7 @@ mod statements;
 pub(crate) use clusters::NamedCluster;
 pub use clusters::{ClusterSettings, LocalClusters};
 pub use controller::{Asked, Controller};
+pub(crate) use jobs::JobWatch;
+pub(crate) use observer::resident_bytes;
 pub use observer::{Observation, Observer};
 pub use statements::MEMORY_DEFAULT;

@@ -172,7 +172,7 @@ fn memory_used(executors: &[ProvidedExecutor]) -> f64 {
 }
 
 /// Memory of a process, where the system tells it.
-pub(super) fn resident_bytes(process: u32) -> Option<u64> {
+pub(crate) fn resident_bytes(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;

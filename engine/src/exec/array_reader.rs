@@ -18,6 +18,7 @@ use crate::kernel::gather;
 use crate::progress::Progress;
 use crate::scan::CellTable;
 use crate::source::{ArraySource, Chunk, SourceError};
+use crate::totals::totals;
 
 /// Bytes that a chunk is taken for which has not come yet, where none has: a share of its decoded ones, but not too many.
 const ENCODED_SHARE: usize = 4;
@@ -147,6 +148,7 @@ impl ArrayReader {
         timer.done();
         let bytes = values.get_array_memory_size();
         metrics.decoded.add(bytes);
+        totals().add_decoded(values.len() as u64, bytes as u64);
         if let Some(progress) = progress {
             progress.add_decoded(values.len() as u64, bytes as u64);
         }
@@ -229,9 +231,12 @@ impl ArrayReader {
             if let Some(map) = &self.map {
                 map.note(index);
             }
+            totals().add_read(bytes as u64);
             if let Some(progress) = progress {
                 progress.add_read(bytes as u64);
             }
+        } else {
+            totals().add_shared();
         }
         self.encoded_size = self.encoded_size.max(bytes);
         held.state = HeldState::Ready(shared);

@@ -17,6 +17,14 @@ pub fn next_name() -> String {
     name_of(before.map_or(now, |last| now.max(last + 1)))
 }
 
+/// Names from now on come after this one: the clock may have been set back since it was given.
+pub fn come_after(name: &str) {
+    let is_ours = name.len() == DIGITS && name.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+    if let (true, Ok(number)) = (is_ours, u64::from_str_radix(name, 36)) {
+        LAST.fetch_max(number, Ordering::Relaxed);
+    }
+}
+
 fn name_of(number: u64) -> String {
     let mut rest = number;
     let mut digits = [b'0'; DIGITS];
@@ -37,5 +45,14 @@ mod tests {
         let names: Vec<String> = (0..1000).map(|_| next_name()).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
         assert!(names.iter().all(|name| name.len() == DIGITS));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_gives_no_name_twice() {
+        let ahead = name_of(LAST.load(Ordering::Relaxed).max(1) + 4_000_000_000);
+        come_after(&ahead);
+        assert!(next_name() > ahead);
+        come_after("no name of ours");
+        assert!(next_name().len() == DIGITS);
     }
 }

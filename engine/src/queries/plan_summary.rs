@@ -16,8 +16,8 @@ const METRICS_MAX: usize = 24;
 /// Bytes of a metric and of an operator beside its texts, about.
 const ENTRY_BYTES: usize = 48;
 
-/// Operators above each other: what is deeper is left out.
-const DEPTH_MAX: usize = 64;
+/// Operators above each other: what is deeper is left out. Those who read JSON do not look much deeper.
+const DEPTH_MAX: usize = 48;
 
 /// An operator and those below it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -71,22 +71,32 @@ impl MetricUnit {
 }
 
 impl PlanSummary {
-    /// The summary of a plan, as far as it has run.
-    pub fn of(plan: &dyn ExecutionPlan) -> Self {
-        Self::with(plan, &|text| text.to_string())
+    /// The summary of a plan, as far as it has run here, with texts that were cleaned.
+    pub fn of(plan: &dyn ExecutionPlan, clean: &dyn Fn(&str) -> String) -> Self {
+        let mut own = |plan: &dyn ExecutionPlan| plan.metrics();
+        summary(plan, &mut Reading { room: BYTES_MAX, clean, metrics: &mut own }, 0).unwrap_or_default()
     }
 
-    /// The same, with texts that were cleaned.
-    pub fn with(plan: &dyn ExecutionPlan, clean: &dyn Fn(&str) -> String) -> Self {
-        let mut room = BYTES_MAX;
-        summary(plan, clean, &mut room, 0).unwrap_or_default()
+    /// The summary of one of `count` parts of a plan, which have run elsewhere: the metrics of its operators come from
+    /// there, those of an operator before those of its inputs.
+    pub fn measured(
+        plan: &dyn ExecutionPlan,
+        metrics: &[MetricsSet],
+        count: usize,
+        clean: &dyn Fn(&str) -> String,
+    ) -> Self {
+        // Of another number they would be those of another plan.
+        let mut metrics = if measured_operators(plan) == metrics.len() { metrics.iter() } else { [].iter() };
+        let mut told = |plan: &dyn ExecutionPlan| plan.metrics().and_then(|_| metrics.next().cloned());
+        let room = BYTES_MAX / count.max(1);
+        summary(plan, &mut Reading { room, clean, metrics: &mut told }, 0).unwrap_or_default()
     }
 
-    /// Several plans of one statement as one.
-    pub fn of_several(mut plans: Vec<Self>) -> Option<Self> {
+    /// Several plans, or parts of one, as one of this name; `None` where there are none.
+    pub fn of_several(name: &str, mut plans: Vec<Self>) -> Option<Self> {
         match plans.len() {
             0 | 1 => plans.pop(),
-            _ => Some(Self { name: "Plans".to_string(), inputs: plans, ..Self::default() }),
+            _ => Some(Self { name: name.to_string(), inputs: plans, ..Self::default() }),
         }
     }
 
@@ -97,8 +107,22 @@ impl PlanSummary {
     }
 }
 
+/// How a plan is read.
+struct Reading<'a> {
+    /// Bytes that are left for what is told.
+    room: usize,
+    clean: &'a dyn Fn(&str) -> String,
+    metrics: &'a mut dyn FnMut(&dyn ExecutionPlan) -> Option<MetricsSet>,
+}
+
+/// Operators that count something.
+fn measured_operators(plan: &dyn ExecutionPlan) -> usize {
+    let inputs: usize = plan.children().into_iter().map(|input| measured_operators(input.as_ref())).sum();
+    usize::from(plan.metrics().is_some()) + inputs
+}
+
 /// The metrics of an operator, added up over its partitions.
-pub fn metrics_of(metrics: MetricsSet) -> Vec<PlanMetric> {
+fn metrics_of(metrics: MetricsSet) -> Vec<PlanMetric> {
     let metrics = metrics.aggregate_by_name().sorted_for_display().timestamps_removed();
     metrics.iter().filter_map(|metric| metric_of(metric.value())).take(METRICS_MAX).collect()
 }
@@ -120,26 +144,25 @@ fn metric_of(value: &MetricValue) -> Option<PlanMetric> {
     Some(PlanMetric { name: value.name().to_string(), value: value.as_usize() as u64, unit })
 }
 
-fn summary(
-    plan: &dyn ExecutionPlan,
-    clean: &dyn Fn(&str) -> String,
-    room: &mut usize,
-    depth: usize,
-) -> Option<PlanSummary> {
-    if *room == 0 || depth == DEPTH_MAX {
+fn summary(plan: &dyn ExecutionPlan, reading: &mut Reading<'_>, depth: usize) -> Option<PlanSummary> {
+    if depth == DEPTH_MAX {
+        // What comes after would be given the metrics of what is left out.
+        reading.room = 0;
+    }
+    if reading.room == 0 {
         return None;
     }
     let line = DisplayableExecutionPlan::new(plan).one_line().to_string();
     let name = plan.name().to_string();
     let line = line.trim();
     let detail = line.strip_prefix(name.as_str()).map_or(line, |rest| rest.trim_start_matches([':', ' ']));
-    let detail = cut(&clean(detail), DETAIL_BYTES_MAX);
-    let metrics = plan.metrics().map(metrics_of).unwrap_or_default();
+    let detail = cut(&(reading.clean)(detail), DETAIL_BYTES_MAX);
+    let metrics = (reading.metrics)(plan).map(metrics_of).unwrap_or_default();
     let metric_bytes = metrics.iter().map(|metric| metric.name.len() + ENTRY_BYTES).sum::<usize>();
-    *room = room.saturating_sub(name.len() + detail.len() + metric_bytes + ENTRY_BYTES);
+    reading.room = reading.room.saturating_sub(name.len() + detail.len() + metric_bytes + ENTRY_BYTES);
     let children = plan.children();
     let inputs: Vec<PlanSummary> =
-        children.iter().filter_map(|child| summary(child.as_ref(), clean, room, depth + 1)).collect();
+        children.iter().filter_map(|child| summary(child.as_ref(), reading, depth + 1)).collect();
     Some(PlanSummary { name, detail, metrics, omitted: children.len() - inputs.len(), inputs })
 }
 

@@ -106,9 +106,10 @@ impl Drop for RecordedStream {
 /// Bytes of the rows of a batch, which may be a slice of larger ones.
 fn bytes_of(batch: &RecordBatch) -> usize {
     let columns = batch.columns().iter();
-    columns.map(|column| match column.data_type().primitive_width() {
-        Some(width) => width * column.len(),
-        None => column.to_data().get_slice_memory_size().unwrap_or_default(),
-    })
-    .sum()
+    columns
+        .map(|column| match column.data_type().primitive_width() {
+            Some(width) => width * column.len(),
+            None => column.to_data().get_slice_memory_size().unwrap_or_default(),
+        })
+        .sum()
 }

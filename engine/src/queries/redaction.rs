@@ -4,11 +4,11 @@
 //! (`ATTACH … WITH (key = '…')`, `secret_access_key => '…'`) and what follows the `?` of an address are taken out. What
 //! was taken out is remembered, so that it can be taken out of messages and plans too.
 
-use super::plan_summary::cut;
-use super::redaction::scan::{Piece, pieces};
-use crate::source::store::{PUBLIC_OPTIONS, add_query, without_secrets};
-
 mod scan;
+
+use super::plan_summary::cut;
+use crate::source::store::{PUBLIC_OPTIONS, add_query, without_secrets};
+use scan::{Piece, pieces};
 
 /// In place of a secret.
 const TAKEN_OUT: &str = "<secret>";
@@ -37,8 +37,8 @@ const MORE_PUBLIC_OPTIONS: [&str; 13] = [
 ];
 
 /// What names of secrets have in them.
-const SECRET_WORDS: [&str; 9] =
-    ["secret", "password", "passwd", "token", "credential", "signature", "private", "sas", "access_key"];
+const SECRET_WORDS: [&str; 8] =
+    ["secret", "password", "passwd", "token", "credential", "signature", "private", "access_key"];
 
 /// A text without its secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +55,7 @@ pub fn redact(text: &str) -> Redacted {
     redacted.secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN && secret != TAKEN_OUT);
     redacted.secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
     redacted.secrets.dedup();
+    redacted.secrets.truncate(SECRETS_MAX);
     redacted
 }
 
@@ -89,7 +90,8 @@ fn clean_addresses(text: &str) -> String {
         let scheme_start = before.char_indices().rev().take_while(|(_, c)| is_scheme(*c)).last();
         let start = scheme_start.map_or(place, |(start, _)| start);
         let address = rest.get(start..).unwrap_or_default();
-        let ends = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | ')' | ']' | '}' | '>' | '<' | ',' | ';');
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | ')' | ']' | '}' | '>' | '<' | ',' | ';');
         let length = address.find(ends).unwrap_or(address.len());
         cleaned.push_str(rest.get(..start).unwrap_or_default());
         cleaned.push_str(&public_address(address.get(..length).unwrap_or_default()));
@@ -224,7 +226,8 @@ impl Writer {
         }
         let name = self.key.to_ascii_lowercase();
         let last = name.rsplit('.').next().unwrap_or_default();
-        let looks_secret = SECRET_WORDS.iter().any(|word| last.contains(word)) || last.ends_with("_key");
+        let has_word = SECRET_WORDS.iter().any(|word| last.contains(word));
+        let looks_secret = has_word || last.ends_with("_key") || last.split('_').any(|part| part == "sas");
         let is_option = self.options_depth == Some(self.depth);
         match (is_option, self.assigned) {
             (_, _) if name.is_empty() => false,

@@ -10,6 +10,8 @@ use futures::future::AbortRegistration;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
+use super::log::{QueryLog, QueryLogError, QueryLogSettings};
+use super::names::come_after;
 use super::record::QueryRecord;
 use super::running::{QueryStart, Recording, RunningQuery};
 use super::totals::QueryTotals;
@@ -35,6 +37,7 @@ pub struct QueryRegistry {
     ended: Mutex<Ended>,
     sessions: AtomicU64,
     events: broadcast::Sender<QueryEvent>,
+    log: Option<QueryLog>,
 }
 
 /// What has ended.
@@ -48,7 +51,7 @@ struct Ended {
 impl Default for QueryRegistry {
     fn default() -> Self {
         let (events, _) = broadcast::channel(NEWS);
-        Self { running: Mutex::default(), ended: Mutex::default(), sessions: AtomicU64::new(0), events }
+        Self { running: Mutex::default(), ended: Mutex::default(), sessions: AtomicU64::new(0), events, log: None }
     }
 }
 
@@ -56,6 +59,22 @@ impl QueryRegistry {
     /// No statements yet.
     pub fn new() -> Arc<Self> {
         Arc::new(Self::default())
+    }
+
+    /// Those of the log, whose statements are written there from now on.
+    pub fn logged(settings: &QueryLogSettings) -> Result<Arc<Self>, QueryLogError> {
+        let (log, last) = QueryLog::open(settings, RECENT_MAX)?;
+        if let Some(latest) = last.iter().map(|record| record.id.as_str()).max() {
+            come_after(latest);
+        }
+        let recent = last.into_iter().map(Arc::new).collect();
+        let ended = Mutex::new(Ended { recent, totals: QueryTotals::default() });
+        Ok(Arc::new(Self { ended, log: Some(log), ..Self::default() }))
+    }
+
+    /// Records that the log has lost, since the disk was full or slow.
+    pub fn lost_records(&self) -> u64 {
+        self.log.as_ref().map_or(0, QueryLog::lost)
     }
 
     /// The statements that run, in the order of their beginning; without what their operators did.
@@ -67,6 +86,11 @@ impl QueryRegistry {
     /// The statements that have ended, the latest end first; so many of them at most.
     pub fn recent(&self, limit: usize) -> Vec<Arc<QueryRecord>> {
         self.ended.lock().recent.iter().rev().take(limit).cloned().collect()
+    }
+
+    /// How many statements run.
+    pub fn running_count(&self) -> usize {
+        self.running.lock().len()
     }
 
     /// A statement, whether it runs or has ended, with what its operators have done so far.
@@ -131,6 +155,9 @@ impl QueryRegistry {
         // Only now: whoever looks finds it among those that run or among those that have ended.
         let query = self.running.lock().remove(&record.id);
         drop((forgotten, query));
+        if let Some(log) = &self.log {
+            log.append(&record);
+        }
         // Nobody may be listening.
         let _ = self.events.send(QueryEvent::Ended(record));
     }

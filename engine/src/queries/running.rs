@@ -81,6 +81,11 @@ impl RunningQuery {
         &self.id
     }
 
+    /// Whose it is; empty where nobody was asked.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
     /// Its counters.
     pub fn progress(&self) -> &Arc<Progress> {
         &self.progress
@@ -111,6 +116,11 @@ impl RunningQuery {
     /// What the operators of its plan did elsewhere: in place of what they tell themselves, who have not run here.
     pub fn tell_plan(&self, summary: PlanSummary) {
         self.details.lock().told = Some(summary);
+    }
+
+    /// A text about it, without the secrets of its own text.
+    pub fn clean(&self, text: &str) -> String {
+        self.text.clean(text)
     }
 
     /// The plan that runs: the latest.
@@ -167,9 +177,9 @@ impl RunningQuery {
             let details = self.details.lock();
             (details.plans.clone(), details.told.clone())
         };
-        let clean = |text: &str| self.text.clean(text);
-        let own = || plans.iter().map(|plan| PlanSummary::with(plan.as_ref(), &clean)).collect();
-        told.or_else(|| PlanSummary::of_several(own()))
+        let clean = |text: &str| self.clean(text);
+        let own = || plans.iter().map(|plan| PlanSummary::of(plan.as_ref(), &clean)).collect();
+        told.or_else(|| PlanSummary::of_several("Plans", own()))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::functions::{LabelTables, nearest_label};
 use crate::progress::Progress;
-use crate::queries::QueryRegistry;
+use crate::queries::{QueryRegistry, SYSTEM_SCHEMA, system_schema};
 use crate::state::{GridSettings, StateSettings, session_state};
 use crate::thread_safe::ThreadSafe;
 
@@ -99,6 +99,10 @@ impl SessionBuilder {
         };
         let progress = Arc::new(Progress::default());
         let context = SessionContext::new_with_state(session_state(&settings, &progress)?).enable_url_table();
+        let opened = self.queries.unwrap_or_default().open_session();
+        if let Some(catalog) = context.catalog("datafusion") {
+            catalog.register_schema(SYSTEM_SCHEMA, system_schema(Arc::clone(opened.registry()))?)?;
+        }
         let label_tables = LabelTables::default();
         context.register_udf(nearest_label(Arc::clone(&label_tables)));
         let shared = Shared {
@@ -108,7 +112,7 @@ impl SessionBuilder {
             catalog: Catalog::default(),
             progress: RwLock::new(progress),
             user: self.user,
-            opened: self.queries.unwrap_or_default().open_session(),
+            opened,
             label_tables,
             statements: AtomicU64::new(0),
         };

@@ -8,6 +8,7 @@ use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{CreateView, ObjectType, Query, Statement as Ast};
 use quarray_lang::cluster::ClusterStatement;
 use quarray_lang::diagnostic::Diagnostic;
+use quarray_lang::queries::QueriesStatement;
 use quarray_lang::statement::{Statement, StatementKind};
 
 use super::Session;
@@ -33,6 +34,8 @@ impl Session {
                 Some(clusters) => clusters.run(statement, self).await,
                 None => Err(no_cluster(&statement)),
             },
+            StatementKind::Queries(QueriesStatement::Show) => self.show_queries().map(Outcome::Rows),
+            StatementKind::Queries(QueriesStatement::Cancel { id }) => self.cancel_query(&id),
             StatementKind::Stock(text) => self.stock(&text).await,
             StatementKind::Sql(statement) => self.sql(text, *statement).await,
         }

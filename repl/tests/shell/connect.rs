@@ -273,3 +273,33 @@ fn cancelling_frees_the_session() {
     assert!(since.elapsed() < SOON, "the next statement waited for {:?}", since.elapsed());
     leave(terminal);
 }
+
+#[test]
+fn a_server_knows_what_ran_before_it_was_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("queries-000001.jsonl");
+    let start = || {
+        Server::start(|command| {
+            command.arg("--query-log").arg(folder.path());
+        })
+    };
+    let ask = |server: &Server, query: &str| {
+        let output = server.client().args(["--format", "csv", "-c", query]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let server = start();
+    ask(&server, "SELECT value FROM range(0, 3)");
+    let ended = Instant::now();
+    while std::fs::read_to_string(&log).is_ok_and(|text| text.is_empty()) {
+        assert!(ended.elapsed() < SOON, "nothing is in the log");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(server);
+    let server = start();
+    let found = ask(&server, "SELECT text, place, state, rows FROM system.queries WHERE state = 'done'");
+    let lines: Vec<&str> = found.lines().collect();
+    assert_eq!(lines, ["text,place,state,rows", "\"SELECT value FROM range(0, 3)\",this process,done,3"]);
+    let shown = ask(&server, "SHOW QUERIES");
+    assert!(shown.contains("SHOW QUERIES") && shown.contains(",running,"), "{shown}");
+}

@@ -13,8 +13,9 @@ use super::assets::FILES;
 use super::tasks::{TaskEnd, TaskKey};
 use super::*;
 use crate::cluster::{ClusterError, Program, ballista_codec};
+use crate::metrics::{Metrics, QueriesSource};
 use crate::scaling::Limits;
-use crate::serve::http::{Everyone, HttpServer, HttpSettings, NoMetrics};
+use crate::serve::http::{Everyone, HttpServer, HttpSettings};
 
 type Tested = Result<(), Box<dyn Error>>;
 
@@ -40,7 +41,8 @@ impl Setting {
         let queries = QueryRegistry::new();
         let clusters = LocalClusters::new(Program::current()?, ballista_codec(), None, Limits::NONE);
         let watched = Watched { queries: Arc::clone(&queries), clusters: Arc::new(clusters) };
-        let (access, metrics) = (Arc::new(Everyone), Arc::new(NoMetrics));
+        let access = Arc::new(Everyone);
+        let metrics = Metrics::new().with(QueriesSource::new(Arc::clone(&queries)));
         let server = HttpServer::start(HttpSettings { listen, names: Vec::new(), access, metrics, watched }).await?;
         Ok(Self { server, session: Session::builder().queries(queries).build()? })
     }
@@ -113,7 +115,8 @@ async fn pages_and_their_files_are_there() -> Tested {
     assert_eq!(setting.ask("GET", "/healthz", "").await?.body, "ok\n");
     setting.listen_for("/api/live", "event: overview").await?;
     assert_eq!(setting.ask("GET", "/readyz", "").await?.status, 200);
-    assert_eq!(setting.ask("GET", "/metrics", "").await?.status, 200);
+    let metrics = setting.ask("GET", "/metrics", "").await?;
+    assert!(metrics.status == 200 && metrics.body.contains("# TYPE quarray_"), "{}", metrics.body);
     Ok(())
 }
 

@@ -1,8 +1,6 @@
-//! Who may look, and the figures that others provide.
+//! Who may look.
 
 use std::fmt::Debug;
-
-use async_trait::async_trait;
 
 /// Decides who may look at the dashboard.
 pub trait Access: Debug + Send + Sync {
@@ -29,23 +27,5 @@ impl Access for Everyone {
 
     fn user(&self, _authorization: Option<&str>) -> Result<Option<String>, Denied> {
         Ok(None)
-    }
-}
-
-/// Figures in the text format of Prometheus.
-#[async_trait]
-pub trait MetricsText: Debug + Send + Sync {
-    /// The figures now.
-    async fn text(&self) -> String;
-}
-
-/// No figures but those of the dashboard itself.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoMetrics;
-
-#[async_trait]
-impl MetricsText for NoMetrics {
-    async fn text(&self) -> String {
-        String::new()
     }
 }

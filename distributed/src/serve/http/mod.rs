@@ -4,7 +4,6 @@
 //! this host, from which page), `routes.rs` answers with what [`Dashboard`](super::dashboard::Dashboard) knows.
 //!
 //! Whoever wants users to be asked for passwords gives an [`Access`]; until then nothing but this machine is served.
-//! Figures for monitoring come from a [`MetricsText`].
 
 mod access;
 mod guard;
@@ -12,5 +11,5 @@ mod routes;
 mod server;
 mod streams;
 
-pub use access::{Access, Denied, Everyone, MetricsText, NoMetrics};
+pub use access::{Access, Denied, Everyone};
 pub use server::{HttpServer, HttpSettings};

@@ -12,9 +12,9 @@ use serde_json::json;
 use std::collections::HashMap;
 use tokio::sync::Semaphore;
 
-use super::access::MetricsText;
 use super::guard::Asker;
 use super::streams::{overview_stream, query_stream};
+use crate::metrics::{self, Metrics};
 use crate::serve::dashboard::{Asset, Dashboard, HistoryFilter, NotCancelled, Seen, asset, shell};
 
 /// Pages that watch at once, at most.
@@ -23,13 +23,13 @@ const WATCHERS_MAX: usize = 64;
 /// What the handlers share.
 pub(super) struct Routes {
     pub(super) dashboard: Arc<Dashboard>,
-    metrics: Arc<dyn MetricsText>,
+    metrics: Metrics,
     /// Leave to watch.
     pub(super) watchers: Arc<Semaphore>,
 }
 
 impl Routes {
-    pub(super) fn new(dashboard: Arc<Dashboard>, metrics: Arc<dyn MetricsText>) -> Self {
+    pub(super) fn new(dashboard: Arc<Dashboard>, metrics: Metrics) -> Self {
         Self { dashboard, metrics, watchers: Arc::new(Semaphore::new(WATCHERS_MAX)) }
     }
 }
@@ -55,7 +55,7 @@ pub(super) fn routes(shared: Arc<Routes>) -> Router {
         .route("/api/queries/{id}/live", get(query_stream))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(tell_metrics))
         .fallback(nothing)
         .with_state(shared)
 }
@@ -110,9 +110,8 @@ async fn ready(State(shared): Shared) -> Response {
     }
 }
 
-async fn metrics(State(shared): Shared) -> Response {
-    let figures = shared.metrics.text().await;
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], figures).into_response()
+async fn tell_metrics(State(shared): Shared) -> Response {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], shared.metrics.render().await).into_response()
 }
 
 async fn nothing() -> Response {

@@ -9,18 +9,19 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::access::{Access, MetricsText};
+use super::access::Access;
 use super::guard::{Guard, guard};
 use super::routes::{Routes, routes};
 use crate::cluster::ClusterError;
 use crate::cluster::local::Threads;
+use crate::metrics::Metrics;
 use crate::serve::dashboard::{Dashboard, Watched};
 
 /// Answers that are on their way when the server ends have so long.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What a server is started with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpSettings {
     /// Where it listens; port 0 is any that is free.
     pub listen: SocketAddr,
@@ -28,8 +29,8 @@ pub struct HttpSettings {
     pub names: Vec<String>,
     /// Who may look.
     pub access: Arc<dyn Access>,
-    /// Figures for monitoring, beside those of the dashboard.
-    pub metrics: Arc<dyn MetricsText>,
+    /// What `/metrics` tells.
+    pub metrics: Metrics,
     /// What there is to look at.
     pub watched: Watched,
 }
