@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::jobs::{JobCursor, JobProgress};
 use super::local::LocalCursor;
-use super::plan::{drawing_of_stages, total};
+use super::plan::{Clean, drawing_of_stages, total};
 use super::tasks::TaskStream;
 
 /// Maps of chunks that are told, at most.
@@ -43,16 +43,16 @@ impl Followed {
     }
 
     /// Reads what is new in the graph of a job of it.
-    pub fn read_job(&mut self, id: &str, graph: &dyn ExecutionGraph) {
+    pub fn read_job(&mut self, id: &str, graph: &dyn ExecutionGraph, clean: Clean<'_>) {
         let place = self.jobs.iter().position(|(known, ..)| known == id);
         let place = place.unwrap_or_else(|| {
             self.jobs.push((id.to_string(), JobCursor::default(), JobProgress::default()));
             self.jobs.len() - 1
         });
         if let Some((_, cursor, progress)) = self.jobs.get_mut(place) {
-            *progress = cursor.read(place as u32, graph, self.began, &mut self.tasks);
+            *progress = cursor.read(place as u32, graph, self.began, &mut self.tasks, clean);
         }
-        self.drawing = Some(drawing_of_stages(graph.stages()));
+        self.drawing = Some(drawing_of_stages(graph.stages(), clean));
     }
 
     /// It has ended.

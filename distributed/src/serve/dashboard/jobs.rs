@@ -12,6 +12,7 @@ use ballista_scheduler::state::execution_stage::{ExecutionStage, TaskInfo};
 use datafusion::physical_plan::ExecutionPlan;
 use quarray_engine::exec::{BlockReadExec, ChunkMap};
 
+use super::plan::Clean;
 use super::tasks::{TaskEnd, TaskKey, TaskStream};
 
 /// How far a job has been read.
@@ -48,9 +49,23 @@ struct OpenTask {
     partitions: u64,
 }
 
+/// What reading a stage needs to know of its query and its job.
+struct Reading<'a> {
+    began: u64,
+    key: &'a dyn Fn(usize) -> TaskKey,
+    clean: Clean<'a>,
+}
+
 impl JobCursor {
     /// Reads what is new in the `number`th job of a query that began at `began` (milliseconds since 1970).
-    pub fn read(&mut self, number: u32, graph: &dyn ExecutionGraph, began: u64, tasks: &mut TaskStream) -> JobProgress {
+    pub fn read(
+        &mut self,
+        number: u32,
+        graph: &dyn ExecutionGraph,
+        began: u64,
+        tasks: &mut TaskStream,
+        clean: Clean<'_>,
+    ) -> JobProgress {
         let mut progress = JobProgress::default();
         let mut retries = 0u64;
         for (&id, stage) in graph.stages() {
@@ -63,7 +78,7 @@ impl JobCursor {
                 cursor.begin_again(attempt, id, began, number, tasks);
             }
             tasks.tell_stage(number, id as u32, partitions, waiting);
-            cursor.read(stage, began, tasks, &key);
+            cursor.read(stage, tasks, &Reading { began, key: &key, clean });
             let running: u64 = cursor.open.values().map(|task| task.partitions).sum();
             progress.partitions += partitions;
             progress.done += match stage {
@@ -85,7 +100,8 @@ impl JobCursor {
 }
 
 impl StageCursor {
-    fn read(&mut self, stage: &ExecutionStage, began: u64, tasks: &mut TaskStream, key: &dyn Fn(usize) -> TaskKey) {
+    fn read(&mut self, stage: &ExecutionStage, tasks: &mut TaskStream, reading: &Reading<'_>) {
+        let Reading { began, key, clean } = *reading;
         let infos = stage.task_infos().unwrap_or_default();
         let reads = self.reads.get_or_insert_with(|| reads_of(stage.plan()));
         let since = |moment: u128| u64::try_from(moment).unwrap_or(u64::MAX).saturating_sub(began);
@@ -116,7 +132,7 @@ impl StageCursor {
                     let open = self.open.remove(&task);
                     let executor = open.as_ref().map_or("an executor", |open| open.executor.as_str());
                     let start = open.as_ref().map_or(start, |open| open.start);
-                    let how = TaskEnd::Failed(failed.error.clone());
+                    let how = TaskEnd::Failed(clean(&failed.error));
                     tasks.end(key(task), executor, start, end.max(start), &how);
                 }
             }

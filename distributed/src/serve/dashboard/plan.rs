@@ -28,13 +28,16 @@ pub fn drawing_of(summary: &PlanSummary) -> Value {
     Value::Array(nodes)
 }
 
+/// Takes secrets out of a text.
+pub type Clean<'a> = &'a dyn Fn(&str) -> String;
+
 /// The drawing of a job: its stages one above the other, each as far as it has come.
-pub fn drawing_of_stages(stages: &HashMap<usize, ExecutionStage>) -> Value {
+pub fn drawing_of_stages(stages: &HashMap<usize, ExecutionStage>, clean: Clean<'_>) -> Value {
     let mut are_read = Vec::new();
     stages.values().for_each(|stage| add_inputs(stage.plan(), &mut are_read));
     let mut tops: Vec<usize> = stages.keys().copied().filter(|id| !are_read.contains(id)).collect();
     tops.sort_unstable();
-    let mut drawing = StageDrawing { stages, nodes: Vec::new() };
+    let mut drawing = StageDrawing { stages, clean, nodes: Vec::new() };
     for top in tops {
         drawing.add_stage(top, None, 0);
     }
@@ -70,6 +73,7 @@ fn add_summary(summary: &PlanSummary, parent: Option<usize>, depth: usize, nodes
 
 struct StageDrawing<'a> {
     stages: &'a HashMap<usize, ExecutionStage>,
+    clean: Clean<'a>,
     nodes: Vec<Value>,
 }
 
@@ -101,7 +105,7 @@ impl StageDrawing<'_> {
         let counted = if plan.metrics().is_some() { metrics.next() } else { None };
         self.nodes.push(json!({
             "name": plan.name(),
-            "detail": detail_of(plan),
+            "detail": detail_of(plan, self.clean),
             "parent": parent,
             "stage": stage,
             "metrics": counted.map(told).unwrap_or_default(),
@@ -127,13 +131,14 @@ fn add_inputs(plan: &dyn ExecutionPlan, inputs: &mut Vec<usize>) {
     plan.children().iter().for_each(|child| add_inputs(child.as_ref(), inputs));
 }
 
-fn detail_of(plan: &dyn ExecutionPlan) -> String {
+fn detail_of(plan: &dyn ExecutionPlan, clean: Clean<'_>) -> String {
     let line = DisplayableExecutionPlan::new(plan).one_line().to_string();
     let line = line.trim();
     let rest = line.strip_prefix(plan.name()).map_or(line, |rest| rest.trim_start_matches([':', ' ']));
+    let rest = clean(rest);
     match rest.char_indices().nth(DETAIL_CHARACTERS_MAX) {
         Some((end, _)) => format!("{}…", rest.get(..end).unwrap_or_default()),
-        None => rest.to_string(),
+        None => rest,
     }
 }
 

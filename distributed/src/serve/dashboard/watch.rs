@@ -109,8 +109,14 @@ impl Dashboard {
                 let id = id.to_string();
                 let Some(record) = running.iter().find(|record| record.jobs.contains(&id)) else { continue };
                 let graph = job.execution_graph.read().await;
-                self.state.lock().follow(record).read_job(&id, graph.as_ref());
+                self.read_job(record, &id, graph.as_ref());
             }
+        }
+    }
+
+    fn read_job(&self, record: &QueryRecord, job: &str, graph: &dyn ExecutionGraph) {
+        if let Some(query) = self.watched.queries.query(&record.id) {
+            self.state.lock().follow(record).read_job(job, graph, &|text| query.clean(text));
         }
     }
 
@@ -151,7 +157,7 @@ impl JobObserver for Dashboard {
         let job = job.to_string();
         let running = self.watched.queries.running();
         if let Some(record) = running.iter().find(|record| record.jobs.contains(&job)) {
-            self.state.lock().follow(record).read_job(&job, graph);
+            self.read_job(record, &job, graph);
         }
     }
 }
