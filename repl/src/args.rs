@@ -55,6 +55,9 @@ pub struct Args {
     /// Run queries on so many executors of this machine, started for this session: 4, or 2..10.
     #[arg(long, value_name = "N|MIN..MAX", value_parser = parse_executors)]
     pub executors: Option<ExecutorCounts>,
+    /// Watch queries in a browser: serves pages about this session on this machine, and tells their address.
+    #[arg(long, conflicts_with = "connect")]
+    pub dashboard: bool,
     /// Run statements in a server (`quarray serve`): paths are those of its machine. Encrypted: grpcs://HOST:PORT.
     #[arg(
         long,

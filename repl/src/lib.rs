@@ -11,6 +11,7 @@ pub mod any_session;
 pub mod args;
 pub mod cluster;
 pub mod command;
+pub mod dashboard;
 pub mod deliver;
 pub mod editor;
 pub mod failure;

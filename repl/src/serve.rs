@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use quarray_distributed::control::LocalClusters;
+use quarray_distributed::serve::http::HttpServer;
 use quarray_distributed::serve::security::Rights;
 use quarray_distributed::serve::{ServeSettings, SessionFactory, StatementServer};
 use quarray_engine::backend::{Backend, Clusters};
@@ -17,10 +18,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{parse_bytes, parse_threads};
 use crate::cluster::{self, ExecutorCounts, Resources, parse_executors};
+use crate::dashboard;
 use crate::failure::Failure;
 use crate::runner::workers;
 use crate::security::{SecurityArgs, ServerRules};
-use crate::terminal::tell;
+use crate::terminal::{print_text, tell};
 
 /// Runs statements for `quarray --connect`, until it is stopped (SIGTERM; a second one stops it at once).
 #[derive(Debug, Clone, Parser)]
@@ -29,6 +31,12 @@ struct ServeArgs {
     /// Where it listens. Other machines reach it with --users, --tls-cert and --tls-key only (or --insecure).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
+    /// Where the dashboard listens for browsers: an address of this machine. By default on any port that is free.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    http: SocketAddr,
+    /// A name of this host that browsers may use for the dashboard; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    http_name: Vec<String>,
     /// Sessions begin on so many executors of this machine: 4, or 2..10.
     #[arg(long, value_name = "N|MIN..MAX", value_parser = parse_executors)]
     executors: Option<ExecutorCounts>,
@@ -63,15 +71,16 @@ pub fn serve(arguments: &[OsString]) -> Result<(), Failure> {
             _ = terminate.recv() => None,
             _ = interrupt.recv() => None,
         };
-        if let Some(server) = served {
+        if let Some((server, http)) = served {
             let scheme = if args.security.is_encrypted() { "grpcs" } else { "grpc" };
             tell(&format!("flight {scheme}://{}", server.address()));
+            print_text(&format!("flight-sql {scheme}://{}\ndashboard {}\n", server.address(), http.link()));
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
             tokio::select! {
-                () = async { server.shut_down().await; clusters.shut_down().await } => {}
+                () = async { http.shut_down().await; server.shut_down().await; clusters.shut_down().await } => {}
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
@@ -86,7 +95,8 @@ async fn start(
     args: &ServeArgs,
     clusters: &Arc<LocalClusters>,
     workers: tokio::runtime::Handle,
-) -> Result<StatementServer, Failure> {
+) -> Result<(StatementServer, HttpServer), Failure> {
+    let queries = queries(args)?;
     let backend: Option<Arc<dyn Backend>> = match args.executors {
         Some(counts) => {
             let resources = Resources { threads: args.threads, memory: args.memory_limit };
@@ -98,14 +108,16 @@ async fn start(
     let settings = ServeSettings {
         listen: args.listen,
         idle_max: Duration::from_secs(u64::from(args.idle_timeout)),
-        sessions: sessions(args, clusters, backend, rights, queries(args)?),
+        sessions: sessions(args, clusters, backend, rights, Arc::clone(&queries)),
         authenticator,
         admission,
         tls,
         // The rules were made for that address.
         is_exposed: true,
     };
-    Ok(StatementServer::start(settings, workers).await?)
+    let server = StatementServer::start(settings, workers).await?;
+    let http = dashboard::start(args.http, args.http_name.clone(), &queries, clusters).await?;
+    Ok((server, http))
 }
 
 /// The statements of all sessions.

@@ -145,6 +145,9 @@ impl Order {
 
     async fn finish(&self, job: Job, success: SuccessfulJob) -> Result<FinishedJob, Ending> {
         let graph = self.scheduler.finished_graph(&job.id, GRAPH_PATIENCE).await;
+        if let Some(graph) = &graph {
+            self.scheduler.observer().tell(&job.id, graph.as_ref());
+        }
         // A job that cannot be looked at cannot be believed.
         let Some(graph) = graph.filter(|graph| !is_tainted(graph.as_ref())) else {
             return Err(Ending::Lost("a part of the query ran again and may have counted twice".to_string()));

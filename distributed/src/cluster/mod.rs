@@ -18,6 +18,7 @@ pub mod executor;
 mod guard_tests;
 pub mod guarded_state;
 pub mod job;
+pub mod job_observer;
 pub mod local;
 mod measured;
 pub mod outputs;

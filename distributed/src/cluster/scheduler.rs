@@ -33,6 +33,7 @@ use tokio::task::JoinHandle;
 
 use super::error::ClusterError;
 use super::guarded_state::{ExecutorCores, GuardedClusterState};
+use super::job_observer::ObserverPlace;
 use super::{MESSAGE_BYTES_MAX, PlanCodec};
 
 /// Executors say that they live this often.
@@ -87,6 +88,7 @@ pub struct Scheduler {
     service: JoinHandle<()>,
     /// Executors that hold results which are not fetched yet, by job.
     unfetched: Mutex<Vec<(JobId, HashSet<String>)>>,
+    observer: ObserverPlace,
 }
 
 impl std::fmt::Debug for Scheduler {
@@ -114,9 +116,9 @@ impl Scheduler {
             let _ = service.await;
         });
         let (threads, codec) = (Handle::current(), settings.codec);
-        let unfetched = Mutex::default();
+        let (unfetched, observer) = (Mutex::default(), ObserverPlace::default());
         let (server, jobs, base) = (ThreadSafe::new(server), ThreadSafe::new(jobs), ThreadSafe::new(base));
-        Ok(Arc::new(Self { server, codec, threads, state, jobs, base, address, service, unfetched }))
+        Ok(Arc::new(Self { server, codec, threads, state, jobs, base, address, service, unfetched, observer }))
     }
 
     /// Where it listens.
@@ -132,6 +134,11 @@ impl Scheduler {
     /// Ballista's server, to ask for jobs and events.
     pub fn server(&self) -> &SchedulerServer<LogicalPlanNode, PhysicalPlanNode> {
         &self.server
+    }
+
+    /// Who is told of jobs that finish.
+    pub fn observer(&self) -> &ObserverPlace {
+        &self.observer
     }
 
     /// The threads that it runs on.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::RwLock;
@@ -32,6 +32,8 @@ pub struct LocalClusters {
     codec: PlanCodec,
     directory: Option<PathBuf>,
     user: Limits,
+    /// The address of the pages about them.
+    dashboard: OnceLock<String>,
     clusters: RwLock<BTreeMap<String, Arc<NamedCluster>>>,
 }
 
@@ -47,7 +49,7 @@ impl LocalClusters {
     /// No clusters yet. Executors are `program`, their files lie in `directory` (the system's place for temporary files by
     /// default), and of each cluster no more are started than `user` allows.
     pub fn new(program: Program, codec: PlanCodec, directory: Option<PathBuf>, user: Limits) -> Self {
-        Self { program, codec, directory, user, clusters: RwLock::default() }
+        Self { program, codec, directory, user, dashboard: OnceLock::new(), clusters: RwLock::default() }
     }
 
     /// Starts a cluster, and waits for its first executors. `false`: there is one of that name.
@@ -81,6 +83,16 @@ impl LocalClusters {
         let controller = Controller::start(Arc::clone(cluster.scheduler()), provider, asked);
         clusters.insert(name.to_string(), Arc::new(NamedCluster { controller, cluster }));
         Ok(true)
+    }
+
+    /// Pages about these clusters are there, for `SHOW CLUSTERS` to tell. The first one told of stays.
+    pub fn shown_at(&self, link: &str) {
+        let _ = self.dashboard.set(link.to_string());
+    }
+
+    /// The address of the pages about them.
+    pub fn dashboard(&self) -> Option<&str> {
+        self.dashboard.get().map(String::as_str)
     }
 
     /// Asks for another number of executors. `false`: there is no such cluster.

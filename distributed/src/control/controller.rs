@@ -87,6 +87,11 @@ impl Controller {
     pub fn log(&self) -> (Vec<LogEntry>, Instant) {
         (self.shared.log.lock().entries().cloned().collect(), self.shared.began)
     }
+
+    /// The last so many decisions, the latest first, and the moment that their times are counted from.
+    pub fn latest(&self, count: usize) -> (Vec<LogEntry>, Instant) {
+        (self.shared.log.lock().entries().rev().take(count).cloned().collect(), self.shared.began)
+    }
 }
 
 impl Drop for Controller {

@@ -14,7 +14,11 @@ use crate::cluster::ExecutorProvider;
 use crate::scaling::{LogEntry, ScalingMode};
 
 /// `SHOW CLUSTERS`
-pub async fn clusters(clusters: &[(String, Arc<NamedCluster>)], session: &Session) -> Result<RecordBatch, Error> {
+pub async fn clusters(
+    clusters: &[(String, Arc<NamedCluster>)],
+    dashboard: Option<&str>,
+    session: &Session,
+) -> Result<RecordBatch, Error> {
     let backend = session.backend();
     let mut rows = Vec::new();
     for (name, cluster) in clusters {
@@ -32,6 +36,7 @@ pub async fn clusters(clusters: &[(String, Arc<NamedCluster>)], session: &Sessio
         ("cores", numbers(rows.iter().map(|row| row.4.cores as u64))),
         ("memory_bytes", numbers(rows.iter().map(|row| row.4.memory))),
         ("scheduler", texts(rows.iter().map(|row| row.5.as_str()))),
+        ("dashboard", Arc::new(StringArray::from_iter(rows.iter().map(|_| dashboard)))),
     ])
 }
 

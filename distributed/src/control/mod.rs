@@ -11,6 +11,7 @@ mod listing;
 mod observer;
 mod statements;
 
+pub(crate) use clusters::NamedCluster;
 pub use clusters::{ClusterSettings, LocalClusters};
 pub use controller::{Asked, Controller};
 pub(crate) use jobs::JobWatch;

@@ -68,7 +68,9 @@ impl LocalClusters {
                 session.set_backend(Arc::new(Local));
                 Ok(Outcome::Done("queries run in this process".to_string()))
             }
-            ClusterStatement::ShowClusters => listing::clusters(&self.list().await, session).await.map(rows),
+            ClusterStatement::ShowClusters => {
+                listing::clusters(&self.list().await, self.dashboard(), session).await.map(rows)
+            }
             ClusterStatement::Show { listing, from } => self.show(listing, from.as_ref(), session).await,
             ClusterStatement::CancelJob { id } => self.cancel(&id).await,
         }

@@ -14,8 +14,10 @@
 
 mod actions;
 mod client;
+pub mod dashboard;
 mod failure;
 mod flight;
+pub mod http;
 mod message;
 mod names;
 mod outcome;

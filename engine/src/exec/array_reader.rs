@@ -10,7 +10,8 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 
 use super::assemble::{external, indexes, read_box, wait_for_box};
-use super::read::ReadMetrics;
+use super::chunk_map::ChunkMap;
+use super::read_metrics::ReadMetrics;
 use super::shared_chunks::{AheadPermit, SharedChunk, SharedChunks};
 use crate::array::{Positions, Region};
 use crate::kernel::gather;
@@ -29,6 +30,8 @@ pub struct ArrayReader {
     /// The column of the table, which tells its chunks from those of others.
     column: usize,
     chunks: Arc<SharedChunks>,
+    /// Where it is noted which chunks were read.
+    map: Option<Arc<ChunkMap>>,
     /// The table's axis of each dimension, and the positions read along it.
     axes: Vec<(usize, Positions)>,
     held: HashMap<Vec<u64>, Held>,
@@ -55,7 +58,13 @@ enum HeldState {
 
 impl ArrayReader {
     /// The reader of a column's variable, which shares `chunks` with those of other partitions.
-    pub fn new(table: &CellTable, number: usize, chunks: Arc<SharedChunks>, context: &TaskContext) -> Self {
+    pub fn new(
+        table: &CellTable,
+        number: usize,
+        chunks: Arc<SharedChunks>,
+        map: Option<Arc<ChunkMap>>,
+        context: &TaskContext,
+    ) -> Self {
         let column = &table.columns()[number];
         let axes = column.axes.iter().map(|&axis| (axis, table.axes()[axis].positions.clone())).collect();
         let source = match table.variable(column) {
@@ -70,6 +79,7 @@ impl ArrayReader {
             source,
             column: number,
             chunks,
+            map,
             axes,
             held: HashMap::new(),
             reservation: consumer("").register(context.memory_pool()),
@@ -218,6 +228,9 @@ impl ArrayReader {
         if shared.is_fresh {
             metrics.chunks.add(1);
             metrics.encoded.add(bytes);
+            if let Some(map) = &self.map {
+                map.note(index);
+            }
             totals().add_read(bytes as u64);
             if let Some(progress) = progress {
                 progress.add_read(bytes as u64);

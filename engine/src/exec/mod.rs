@@ -5,6 +5,7 @@
 mod array_reader;
 mod assemble;
 pub mod block;
+mod chunk_map;
 mod completion;
 mod evaluate;
 mod halo;
@@ -12,10 +13,12 @@ mod leaf;
 mod merging;
 mod operator;
 mod origin;
+mod partition_times;
 mod passes;
 mod pivot;
 mod predicate;
 mod read;
+mod read_metrics;
 mod reduce;
 mod reduce_final;
 mod reduce_partial;
@@ -35,8 +38,10 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::scan::CellTable;
 
+pub use chunk_map::{ChunkCounts, ChunkMap, Side};
 pub use evaluate::{BlockColumn, CellExpressions};
 pub use origin::{GridPlan, Origin, Recipe, is_grid_operator, operator_at, origin_of};
+pub use partition_times::{PartitionSpan, PartitionTimes};
 pub use passes::PassesExec;
 pub use pivot::PivotExec;
 pub use pivot::kernel as kernel_error;

@@ -4,6 +4,7 @@
 mod batch;
 mod clients;
 mod connect;
+mod dashboard;
 mod datasets;
 mod drawings;
 #[path = "../../../engine/tests/engine/file_server.rs"]
