@@ -20,6 +20,7 @@ pub mod guarded_state;
 pub mod job;
 pub mod local;
 pub mod outputs;
+mod places;
 pub mod ports;
 pub mod preparation;
 pub mod processes;
