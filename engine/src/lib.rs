@@ -24,6 +24,7 @@ pub mod sink;
 pub mod source;
 pub mod state;
 pub mod summary;
+pub mod thread_safe;
 pub mod units;
 
 pub use backend::{Backend, Clusters};

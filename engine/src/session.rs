@@ -16,6 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
@@ -27,6 +28,7 @@ use crate::functions::LabelTables;
 use crate::outcome::{DatasetSummary, Outcome, Rows};
 use crate::progress::Progress;
 use crate::source::store::StoreOptions;
+use crate::thread_safe::ThreadSafe;
 use crate::units::{annotate, lost_units};
 
 pub use listing::TableListing;
@@ -35,7 +37,7 @@ pub use settings::SessionBuilder;
 /// Attached datasets, views and settings. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<ThreadSafe<Shared>>,
 }
 
 struct Shared {
@@ -61,14 +63,16 @@ impl Session {
     }
 
     /// Runs one statement.
-    pub async fn query(&self, text: &str) -> Result<Outcome, Error> {
-        self.shared.progress.reset();
-        let mut statements = quarray_lang::parse(text).map_err(Error::Syntax)?;
-        match (statements.pop(), statements.is_empty()) {
-            (Some(statement), true) => self.statement(text, statement).await,
-            (None, _) => Err(Error::Bind(Diagnostic::new("expected a statement, found nothing"))),
-            (Some(_), false) => Err(Error::Bind(Diagnostic::new("expected one statement, found several"))),
-        }
+    pub fn query<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Outcome, Error>> {
+        Box::pin(async move {
+            self.shared.progress.reset();
+            let mut statements = quarray_lang::parse(text).map_err(Error::Syntax)?;
+            match (statements.pop(), statements.is_empty()) {
+                (Some(statement), true) => self.statement(text, statement).await,
+                (None, _) => Err(Error::Bind(Diagnostic::new("expected a statement, found nothing"))),
+                (Some(_), false) => Err(Error::Bind(Diagnostic::new("expected one statement, found several"))),
+            }
+        })
     }
 
     /// Attaches the store at `uri` as `name`.

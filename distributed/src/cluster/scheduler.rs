@@ -25,6 +25,7 @@ use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use parking_lot::Mutex;
 use quarray_engine::progress::Progress;
 use quarray_engine::state::{GridSettings, StateSettings, session_state};
+use quarray_engine::thread_safe::ThreadSafe;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -78,7 +79,7 @@ impl SchedulerSettings {
 
 /// A scheduler that runs. It ends when it is dropped.
 pub struct Scheduler {
-    pub(super) server: Server,
+    pub(super) server: ThreadSafe<Server>,
     pub(super) codec: PlanCodec,
     /// The threads that it runs on: what it does must not wait for queries.
     pub(super) threads: Handle,
@@ -118,6 +119,7 @@ impl Scheduler {
         });
         let (threads, codec) = (Handle::current(), settings.codec);
         let unfetched = Mutex::default();
+        let (server, jobs, base) = (ThreadSafe::new(server), ThreadSafe::new(jobs), ThreadSafe::new(base));
         Ok(Arc::new(Self { server, codec, threads, state, jobs, base, address, local, links, gate, service, unfetched }))
     }
 
@@ -241,7 +243,7 @@ impl Scheduler {
     /// Forgets an ended job, and removes what it has left on executors.
     pub(super) fn forget(&self, job: &JobId) {
         self.unfetched.lock().retain(|(id, _)| id != job);
-        let (server, jobs, job) = (self.server.clone(), Arc::clone(&self.jobs), job.clone());
+        let (server, jobs, job) = (Server::clone(&self.server), Arc::clone(&self.jobs), job.clone());
         self.threads.spawn(async move {
             server.state.executor_manager.clean_up_job_data(job.clone());
             // It complains about jobs that it has forgotten already, and there is nothing to be done about it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::future::BoxFuture;
 use futures::stream;
 use quarray_engine::backend::{Clusters, Local};
 use quarray_engine::{Error, Outcome, Rows, Session};
@@ -24,6 +25,17 @@ pub const MEMORY_DEFAULT: u64 = 2 << 30;
 #[async_trait]
 impl Clusters for LocalClusters {
     async fn run(&self, statement: ClusterStatement, session: &Session) -> Result<Outcome, Error> {
+        self.boxed(statement, session).await
+    }
+}
+
+impl LocalClusters {
+    /// Boxed outside of the trait, where the compiler remembers that it may move between threads.
+    fn boxed<'a>(&'a self, statement: ClusterStatement, session: &'a Session) -> BoxFuture<'a, Result<Outcome, Error>> {
+        Box::pin(self.carry_out(statement, session))
+    }
+
+    async fn carry_out(&self, statement: ClusterStatement, session: &Session) -> Result<Outcome, Error> {
         match statement {
             ClusterStatement::Create { name, if_not_exists, options } => {
                 let settings = settings_of(&options);
@@ -61,9 +73,7 @@ impl Clusters for LocalClusters {
             ClusterStatement::CancelJob { id } => self.cancel(&id).await,
         }
     }
-}
 
-impl LocalClusters {
     async fn ask(&self, name: &Located<Ident>, mode: ScalingMode) -> Result<(), Error> {
         let (name, span) = plain(name);
         match self.scale(&name, mode).await {

@@ -1,5 +1,6 @@
 //! What a session knows by name: datasets, views, tables, functions.
 
+use futures::future::BoxFuture;
 use quarray_lang::diagnostic::Diagnostic;
 
 use super::Session;
@@ -47,11 +48,13 @@ impl Session {
     }
 
     /// What an attached name, or the store at a path or URL, holds.
-    pub async fn describe(&self, name: &str) -> Result<DatasetSummary, Error> {
-        match self.shared.catalog.get(&name.to_ascii_lowercase()) {
-            Some(Named::Dataset(source)) => Ok(summary(name, &source)),
-            Some(Named::View(_)) => Err(Error::Bind(Diagnostic::new(format!("`{name}` is a view, no dataset")))),
-            None => Ok(summary(name, open_dataset(&stem(name), name, &StoreOptions::new()).await?.as_ref())),
-        }
+    pub fn describe<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<DatasetSummary, Error>> {
+        Box::pin(async move {
+            match self.shared.catalog.get(&name.to_ascii_lowercase()) {
+                Some(Named::Dataset(source)) => Ok(summary(name, &source)),
+                Some(Named::View(_)) => Err(Error::Bind(Diagnostic::new(format!("`{name}` is a view, no dataset")))),
+                None => Ok(summary(name, open_dataset(&stem(name), name, &StoreOptions::new()).await?.as_ref())),
+            }
+        })
     }
 }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::functions::{LabelTables, nearest_label};
 use crate::progress::Progress;
 use crate::state::{GridSettings, StateSettings, session_state};
+use crate::thread_safe::ThreadSafe;
 
 /// The memory that queries may hold when nothing else is said, as a share of the machine's.
 const MEMORY_SHARE: f64 = 0.6;
@@ -92,7 +93,7 @@ impl SessionBuilder {
             label_tables,
             statements: AtomicU64::new(0),
         };
-        Ok(Session { shared: Arc::new(shared) })
+        Ok(Session { shared: Arc::new(ThreadSafe::new(shared)) })
     }
 }
 
