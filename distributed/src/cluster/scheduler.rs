@@ -120,7 +120,20 @@ impl Scheduler {
         let (threads, codec) = (Handle::current(), settings.codec);
         let unfetched = Mutex::default();
         let (server, jobs, base) = (ThreadSafe::new(server), ThreadSafe::new(jobs), ThreadSafe::new(base));
-        Ok(Arc::new(Self { server, codec, threads, state, jobs, base, address, local, links, gate, service, unfetched }))
+        Ok(Arc::new(Self {
+            server,
+            codec,
+            threads,
+            state,
+            jobs,
+            base,
+            address,
+            local,
+            links,
+            gate,
+            service,
+            unfetched,
+        }))
     }
 
     /// Where others reach it.

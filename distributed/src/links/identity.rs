@@ -59,9 +59,9 @@ fn server(provider: Arc<CryptoProvider>) -> Result<ServerConfig, LinkError> {
     let certificate = rcgen::generate_simple_self_signed(vec![NAME.to_string()]);
     let certificate = certificate.map_err(|error| LinkError::Encryption(error.to_string()))?;
     let key = PrivateKeyDer::from(certificate.signing_key);
-    let built = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13]).and_then(|builder| {
-        builder.with_no_client_auth().with_single_cert(vec![certificate.cert.der().clone()], key)
-    });
+    let built = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![certificate.cert.der().clone()], key));
     let mut config = built.map_err(|error| LinkError::Encryption(error.to_string()))?;
     // Every session is one of its own: nothing is resumed.
     config.send_tls13_tickets = 0;

@@ -74,8 +74,7 @@ impl Links {
         let mut builder = tempfile::Builder::new();
         builder.prefix("quarray-links-").permissions(std::fs::Permissions::from_mode(0o700));
         let directory = builder.tempdir_in(&parent);
-        let directory =
-            directory.map_err(|error| LinkError::Socket { path: parent.display().to_string(), error })?;
+        let directory = directory.map_err(|error| LinkError::Socket { path: parent.display().to_string(), error })?;
         Ok(Arc::new(Self {
             identity: identity.clone(),
             threads: Handle::current(),

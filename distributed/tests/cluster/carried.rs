@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use arrow_flight::flight_service_server::FlightServiceServer;
+use ballista_core::JobId;
 use ballista_core::client::BallistaClient;
 use ballista_core::execution_plans::create_shuffle_path;
 use ballista_core::extension::BallistaConfigGrpcEndpoint;
@@ -37,7 +38,7 @@ fn megabytes() -> usize {
 /// As they are written, so they come, with and without a gate.
 pub fn shuffled_data_is_carried() -> TestResult {
     let directory = TempDir::new()?;
-    let partition = PartitionId::new("job-1".into(), 1, 0);
+    let partition = PartitionId::new(&JobId::from("job-1"), 1, 0);
     let written = write(&directory, &partition)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {

@@ -12,17 +12,21 @@ use std::time::{Duration, Instant};
 
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
+use futures::TryStreamExt;
 use quarray_distributed::backend::ClusterBackend;
-use quarray_distributed::cluster::{Scheduler, SchedulerSettings};
+use quarray_distributed::cluster::{ExecutorProvider, LocalProcesses, Program, Scheduler, SchedulerSettings};
 use quarray_distributed::codec::WireCodec;
 use quarray_distributed::links::{SECRET_VARIABLE, Secret};
 use quarray_engine::Session;
+use quarray_engine::backend::Backend;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::TestResult;
 use crate::namespaces::Network;
-use crate::setting::{PATIENCE, files_below, kill};
+use crate::plans::{self, NESTED_SQL, SUM_SQL};
+use crate::setting::{PATIENCE, codec, files_below, kill, shape};
+use crate::slow::Pace;
 
 /// A year of monthly temperature.
 const STORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/rnz-bcsd.zarr");
@@ -81,7 +85,46 @@ pub fn hosts_without_a_secret() -> TestResult {
     let short = alone.secret("short", "0123456789")?;
     let arguments = ["scheduler", "--listen", "0.0.0.0:0", "--secret-file", &short];
     let words = alone.refused(&mut alone.command(0, program()?, &arguments))?;
-    if words == "error: the secret of the cluster has 10 bytes, expected at least 16" { Ok(()) } else { Err(words.into()) }
+    if words == "error: the secret of the cluster has 10 bytes, expected at least 16" {
+        Ok(())
+    } else {
+        Err(words.into())
+    }
+}
+
+/// Executors that a scheduler with a secret starts itself know it, and nobody reads it from the list of processes.
+pub fn children_of_a_guarded_scheduler() -> TestResult {
+    let (directory, session) = (TempDir::new()?, plans::session()?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let mut settings = SchedulerSettings::new(codec());
+        settings.secret = Some(Secret::new(b"the secret of a parent")?);
+        let scheduler = Scheduler::start(settings).await?;
+        let below = Some(directory.path().to_path_buf());
+        let provider = LocalProcesses::new(Program::current()?, Arc::clone(&scheduler), below)?;
+        for _ in 0..2 {
+            provider.start(shape(1)).await?;
+        }
+        scheduler.wait_for_executors(2, PATIENCE).await?;
+        for process in provider.list().into_iter().filter_map(|executor| executor.process) {
+            let arguments = std::fs::read(format!("/proc/{process}/cmdline"))?;
+            if String::from_utf8_lossy(&arguments).contains("secret of a parent") {
+                return Err("its arguments tell the secret".into());
+            }
+        }
+        for sql in [SUM_SQL, NESTED_SQL] {
+            let expected = plans::local(&session, sql).await?;
+            let plan = plans::plan(&session, sql, Pace::default(), Pace::default()).await?;
+            let backend = ClusterBackend::new(Arc::clone(&scheduler));
+            let stream = backend.execute(plan, plans::task(&session)).await?;
+            if plans::rows(&stream.try_collect::<Vec<_>>().await?)? != expected {
+                return Err(format!("{sql}: other rows").into());
+            }
+        }
+        let counts = scheduler.gate_counts().ok_or("no gate")?;
+        // One call and one connection of each, at least.
+        if counts.carried < 4 { Err(format!("they have not come through the gate: {counts:?}").into()) } else { Ok(()) }
+    })
 }
 
 fn check(hosts: &Hosts) -> TestResult {
@@ -224,7 +267,11 @@ fn program() -> TestResult<PathBuf> {
     let tests = std::env::current_exe()?;
     let folder = tests.parent().and_then(Path::parent).ok_or("no folder of programs")?;
     let path = folder.join("quarray");
-    if path.exists() { Ok(path) } else { Err(format!("{} is not there: build the whole workspace", path.display()).into()) }
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("{} is not there: build the whole workspace", path.display()).into())
+    }
 }
 
 /// The session on the first host: a scheduler for two executors, and every query here and there.

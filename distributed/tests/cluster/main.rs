@@ -41,6 +41,7 @@ const TESTS: &[Test] = &[
     ("a_job_is_cancelled_by_its_id", bursts::a_job_is_cancelled_by_its_id),
     ("executors_come_and_go_with_a_burst", bursts::executors_come_and_go_with_a_burst),
     ("shuffled_data_is_carried", carried::shuffled_data_is_carried),
+    ("children_of_a_guarded_scheduler", hosts::children_of_a_guarded_scheduler),
     ("hosts_without_a_secret", hosts::hosts_without_a_secret),
     ("hosts_that_are_addresses", hosts::hosts_that_are_addresses),
     ("hosts_that_are_namespaces", hosts::hosts_that_are_namespaces),
