@@ -1,8 +1,8 @@
 //! Executors: this program as one of them, and a cluster of them for a session.
 
 use std::ffi::OsString;
-use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Parser;
@@ -12,6 +12,7 @@ use quarray_distributed::cluster::{
 };
 use quarray_distributed::codec::WireCodec;
 use quarray_distributed::control::{ClusterSettings, LocalClusters, MEMORY_DEFAULT};
+use quarray_distributed::links::Secret;
 use quarray_distributed::metrics::{Metrics, MetricsEndpoint, SchedulerSource, router};
 use quarray_distributed::scaling::Limits;
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,6 +39,13 @@ struct ExecutorArgs {
     /// The scheduler.
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_host)]
     scheduler: (String, u16),
+    /// The address that others reach it at; one of this machine alone, unless there is a secret.
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    address: IpAddr,
+    /// A file with the secret that all hosts of the cluster share (or QUARRAY_CLUSTER_SECRET): 16 bytes, better 32 random
+    /// ones.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
     /// Cores for tasks; those of the machine by default.
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     cores: Option<usize>,
@@ -62,12 +70,16 @@ struct ExecutorArgs {
 #[derive(Debug, Clone, Parser)]
 #[command(name = "quarray scheduler", version)]
 struct SchedulerArgs {
-    /// Where it listens. Nobody is asked for a password there: other machines belong to a private network.
+    /// Where it listens: an address of this machine alone, unless there is a secret.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50050")]
     listen: SocketAddr,
     /// Where `/metrics`, `/healthz` and `/readyz` answer, in plain HTTP.
     #[arg(long, value_name = "ADDRESS:PORT")]
     http: Option<SocketAddr>,
+    /// A file with the secret that all hosts of the cluster share (or QUARRAY_CLUSTER_SECRET): 16 bytes, better 32 random
+    /// ones.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
 }
 
 /// What a command line leaves to queries, where it says so.
@@ -108,9 +120,13 @@ fn run_as_scheduler(arguments: &[OsString]) -> Result<(), Failure> {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Start)?;
         let mut settings = SchedulerSettings::new(codec());
         settings.listen = args.listen;
+        settings.secret = secret(args.secret_file.as_deref())?;
         settings.has_rest = true;
         let scheduler = Scheduler::start(settings).await?;
         tell(&format!("listening on {}", scheduler.address()));
+        if scheduler.local_address() != scheduler.address() {
+            tell(&format!("on this machine, rest http://{}", scheduler.local_address()));
+        }
         let metrics = Metrics::new().with(SchedulerSource::new(OUTSIDE_CLUSTER, Arc::clone(&scheduler)));
         let routes = router(metrics, Arc::new(|| true));
         let listener = args.http.map(http_listener).transpose()?;
@@ -126,6 +142,8 @@ fn run_as_scheduler(arguments: &[OsString]) -> Result<(), Failure> {
 fn run_as_executor(arguments: &[OsString]) -> Result<(), Failure> {
     let args = ExecutorArgs::try_parse_from(arguments).map_err(Failure::CommandLine)?;
     let mut settings = ExecutorSettings::new(args.scheduler, codec());
+    settings.address = args.address;
+    settings.secret = secret(args.secret_file.as_deref())?;
     settings.id = args.id;
     settings.cores = args.cores.unwrap_or_else(machine_cores);
     settings.memory = args.memory.map_or(MEMORY_DEFAULT, |bytes| bytes as u64);
@@ -141,6 +159,15 @@ fn http_listener(address: SocketAddr) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address).map_err(wrong)?;
     tell(&format!("metrics http://{}/metrics", listener.local_addr().map_err(wrong)?));
     Ok(listener)
+}
+
+/// The secret of a cluster: in the file, or else in the environment.
+pub(crate) fn secret(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
+    let found = match file {
+        Some(file) => Secret::from_file(file).map(Some),
+        None => Secret::from_environment(),
+    };
+    found.map_err(|error| Failure::Cluster(ClusterError::Link(error)))
 }
 
 /// No clusters yet: executors will be this very program.

@@ -23,9 +23,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::cancellation::CancellingEngine;
 use super::connections::Connections;
 use super::error::ClusterError;
-use super::ports::free_pair;
+use super::places::{ExecutorOpening, in_url};
 use super::scheduler::HEARTBEAT;
 use super::{MESSAGE_BYTES_MAX, PlanCodec};
+use crate::links::Secret;
 use crate::metrics::{Metrics, MetricsEndpoint, TasksSource, router};
 
 /// Threads that speak with others; the work has threads of its own.
@@ -40,6 +41,9 @@ const REMOVAL_TRIES: usize = 20;
 /// The pause between two of them.
 const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 
+/// A scheduler on another host is called for so long before an executor gives up.
+const CALL_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Exit status of an executor that was stopped in the middle of its work.
 const STOPPED: i32 = 143;
 
@@ -50,8 +54,10 @@ pub struct ExecutorSettings {
     pub id: Option<String>,
     /// The scheduler's host and port.
     pub scheduler: (String, u16),
-    /// The address that it listens on and tells others.
+    /// The address that it listens on and tells others: one of this machine alone, unless there is a secret.
     pub address: IpAddr,
+    /// The secret that all hosts of the cluster share.
+    pub secret: Option<Secret>,
     /// Cores for tasks.
     pub cores: usize,
     /// Bytes that tasks may hold at once.
@@ -75,6 +81,7 @@ impl ExecutorSettings {
             id: None,
             scheduler,
             address: IpAddr::from(Ipv4Addr::LOCALHOST),
+            secret: None,
             cores: 1,
             memory: 1 << 30,
             work_dir: None,
@@ -117,9 +124,12 @@ pub(super) fn remove_directory(path: &Path) -> std::io::Result<()> {
 }
 
 async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<(), ClusterError> {
-    let connections = Arc::new(Connections::default());
+    let opening = ExecutorOpening::make(settings, work_dir).await?;
+    // Later, a wrong secret would be a connection that ends without a word.
+    opening.call_scheduler(&settings.scheduler, CALL_PATIENCE).await?;
+    let connections = Arc::new(Connections::through(opening.links.clone()));
     let engine = Arc::new(CancellingEngine::new(DefaultExecutionEngine::with_client_pool(connections)));
-    let config = Arc::new(process_config(settings, work_dir, &engine)?);
+    let config = Arc::new(process_config(settings, &opening, work_dir, &engine)?);
     let health = config.health.clone();
     let metrics = || router(Metrics::new().with(TasksSource), Arc::new(move || health.is_ready()));
     let listener = settings.http.as_ref().map(|listener| listener.try_clone());
@@ -187,26 +197,24 @@ fn stop_now(work_dir: &Path) -> ! {
 
 fn process_config(
     settings: &ExecutorSettings,
+    opening: &ExecutorOpening,
     work_dir: &Path,
     engine: &Arc<CancellingEngine>,
 ) -> Result<ExecutorProcessConfig, ClusterError> {
-    let process = std::process::id();
-    let id = settings.id.clone().unwrap_or_else(|| format!("executor-{process}"));
-    let ports = free_pair(settings.address, process);
-    let (port, grpc_port) = ports.ok_or_else(|| ClusterError::Start("no port is free".to_string()))?;
+    let id = settings.id.clone().unwrap_or_else(|| format!("executor-{}", std::process::id()));
+    let places = opening.places;
     let state = executor_state(settings)?;
     let runtime = RuntimeEnvBuilder::from_runtime_env(state.runtime_env())
         .with_temp_file_path(work_dir.join("spill"))
         .build_arc()?;
     let session = state.config().clone().upgrade_for_ballista();
     let session = session.with_ballista_grpc_client_max_message_size(MESSAGE_BYTES_MAX as usize);
-    let address = settings.address.to_string();
     Ok(ExecutorProcessConfig {
         executor_id: id,
-        bind_host: address.clone(),
-        external_host: Some(address),
-        port,
-        grpc_port,
+        bind_host: in_url(places.bind),
+        external_host: Some(in_url(places.told)),
+        port: places.data_port,
+        grpc_port: places.task_port,
         scheduler_host: settings.scheduler.0.clone(),
         scheduler_port: settings.scheduler.1,
         scheduler_connect_timeout_seconds: 10,
@@ -222,6 +230,7 @@ fn process_config(
         override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| Ok(Arc::clone(&runtime)))),
         override_config_producer: Some(Arc::new(move || session.clone())),
         override_physical_codec: Some(Arc::clone(&settings.codec)),
+        override_create_grpc_client_endpoint: opening.to_scheduler(&settings.scheduler),
         ..Default::default()
     })
 }

@@ -22,6 +22,7 @@ pub mod job_observer;
 pub mod local;
 mod measured;
 pub mod outputs;
+mod places;
 pub mod ports;
 pub mod preparation;
 pub mod processes;
