@@ -4,7 +4,7 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
@@ -14,17 +14,21 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
+use futures::FutureExt;
 use quarray_engine::progress::Progress;
 use quarray_engine::state::{GridSettings, StateSettings, session_state};
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::cancellation::CancellingEngine;
 use super::connections::Connections;
+use super::drain::leave_when_asked;
 use super::error::ClusterError;
+use super::outside::executor_name;
 use super::ports::free_pair;
 use super::scheduler::HEARTBEAT;
-use super::{MESSAGE_BYTES_MAX, PlanCodec};
+use super::work_dir::{WorkDir, remove_directory};
+use super::{MESSAGE_BYTES_MAX, PlanCodec, scheduler_watch};
 
 /// Threads that speak with others; the work has threads of its own.
 const SERVICE_THREADS: usize = 2;
@@ -32,11 +36,11 @@ const SERVICE_THREADS: usize = 2;
 /// A leaving executor cancels its tasks after this: by then the scheduler has taken them back.
 const LEAVING: Duration = Duration::from_millis(500);
 
-/// A directory is removed in so many tries.
-const REMOVAL_TRIES: usize = 20;
+/// An executor that has lost its scheduler sooner than this, or before it was let in, has lost it too soon.
+const SOON: Duration = Duration::from_secs(1);
 
-/// The pause between two of them.
-const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
+/// The pause before the next try after the second loss in a row that came too soon, and the longest.
+const LOSS_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// Exit status of an executor that was stopped in the middle of its work.
 const STOPPED: i32 = 143;
@@ -62,6 +66,26 @@ pub struct ExecutorSettings {
     pub is_child: bool,
     /// The codec of plans.
     pub codec: PlanCodec,
+    /// How often in a row it has lost its scheduler too soon.
+    pub losses: u32,
+    /// Hears what an operator may want to know.
+    pub tell: fn(&str),
+}
+
+/// Why an executor has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecutorEnd {
+    /// By a signal.
+    Signal,
+    /// The scheduler does not need it any more.
+    NotNeeded,
+    /// It has lost its scheduler: the process is to begin anew ([`run_executor`]).
+    Lost {
+        /// How that showed.
+        reason: String,
+        /// How often in a row that came too soon.
+        losses: u32,
+    },
 }
 
 impl ExecutorSettings {
@@ -76,54 +100,107 @@ impl ExecutorSettings {
             work_dir: None,
             is_child: false,
             codec,
+            losses: 0,
+            tell: |_| (),
         }
     }
 }
 
-/// Runs an executor until it is told to stop (SIGTERM, SIGINT, by the scheduler) or has lost its scheduler. At most one in
-/// a process: Ballista keeps a part of its state for the whole process.
-pub fn run_executor(settings: ExecutorSettings) -> Result<(), ClusterError> {
+/// Runs an executor until it is told to stop (SIGTERM, SIGINT, by the scheduler) or has lost its scheduler. Once in the
+/// life of a process: Ballista keeps a part of its state for the whole process, and work for a scheduler that is gone may
+/// not listen. Whoever wants to go on executes the program anew.
+pub fn run_executor(settings: ExecutorSettings) -> Result<ExecutorEnd, ClusterError> {
     let parent = settings.work_dir.clone().unwrap_or_else(std::env::temp_dir);
-    std::fs::create_dir_all(&parent).map_err(ClusterError::system("create the work directory"))?;
-    let work = tempfile::Builder::new().prefix("quarray-executor-").tempdir_in(parent);
-    let work = work.map_err(ClusterError::system("create the work directory"))?;
+    let work = WorkDir::create(&parent)?;
     if let (true, Some(given)) = (settings.is_child, &settings.work_dir) {
         end_with_input(given.clone())?;
     }
     let runtime = Builder::new_multi_thread().worker_threads(SERVICE_THREADS).enable_all().build();
     let runtime = runtime.map_err(ClusterError::system("start threads"))?;
     let ended = runtime.block_on(serve(&settings, work.path()));
+    if matches!(ended, Ok(ExecutorEnd::Lost { .. })) {
+        stop_hearing_signals();
+    }
     runtime.shutdown_background();
-    remove_directory(work.path()).map_err(ClusterError::system("remove the work directory"))?;
-    ended
-}
-
-/// Removes a directory in which a thread may still be making files.
-pub(super) fn remove_directory(path: &Path) -> std::io::Result<()> {
-    let mut tries = 0;
-    loop {
-        match std::fs::remove_dir_all(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(_) if tries < REMOVAL_TRIES => std::thread::sleep(REMOVAL_PAUSE),
-            ended => return ended,
-        }
-        tries += 1;
+    let removed = work.remove();
+    match ended? {
+        // Work that did not listen may still be writing there: the next life removes it.
+        lost @ ExecutorEnd::Lost { .. } => Ok(lost),
+        ended => removed.map(|()| ended),
     }
 }
 
-async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<(), ClusterError> {
+async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<ExecutorEnd, ClusterError> {
+    let (mut terminate, mut interrupt) = signals()?;
+    let mut asked = signal(SignalKind::user_defined1()).map_err(ClusterError::system("listen for signals"))?;
+    let (host, port) = &settings.scheduler;
+    let waits = |reason: &str| (settings.tell)(&format!("waiting for the scheduler at {host}:{port}: {reason}"));
+    let connect = || scheduler_watch::connect((host.as_str(), *port));
+    let connection = tokio::select! {
+        connection = scheduler_watch::reach(connect, waits) => connection,
+        _ = terminate.recv() => return Ok(ExecutorEnd::Signal),
+        _ = interrupt.recv() => return Ok(ExecutorEnd::Signal),
+        _ = asked.recv() => return Ok(ExecutorEnd::Signal),
+    };
+    let began = Instant::now();
     let connections = Arc::new(Connections::default());
     let engine = Arc::new(CancellingEngine::new(DefaultExecutionEngine::with_client_pool(connections)));
     let config = Arc::new(process_config(settings, work_dir, &engine)?);
-    tokio::spawn(leave_on_signals(engine, work_dir.to_path_buf()));
-    start_executor_process(config).await?;
-    Ok(())
+    let (id, health) = (config.executor_id.clone(), config.health.clone());
+    tokio::spawn(leave_on_signals(Arc::clone(&engine), work_dir.to_path_buf()));
+    tokio::spawn(leave_when_asked(Arc::clone(&config), Arc::clone(&engine), work_dir.to_path_buf()));
+    (settings.tell)(&format!("{id} works for {host}:{port}"));
+    let ended = tokio::select! {
+        ended = start_executor_process(config) => match ended {
+            Ok(()) if health.is_ready() => Ok(ExecutorEnd::NotNeeded),
+            Ok(()) => Err("it does not answer".to_string()),
+            Err(error) if settings.is_child => return Err(error.into()),
+            Err(error) => Err(error.to_string()),
+        },
+        reason = scheduler_watch::lost(connection) => Err(reason),
+    };
+    engine.cancel_all();
+    if terminate.recv().now_or_never().is_some() || interrupt.recv().now_or_never().is_some() {
+        return Ok(ExecutorEnd::Signal);
+    }
+    let reason = match ended {
+        Ok(end) => return Ok(end),
+        Err(reason) => reason,
+    };
+    let is_too_soon = began.elapsed() < SOON || !health.is_ready();
+    let losses = if is_too_soon { settings.losses.saturating_add(1) } else { 0 };
+    tokio::select! {
+        () = tokio::time::sleep(pause(losses)) => Ok(ExecutorEnd::Lost { reason, losses }),
+        _ = terminate.recv() => Ok(ExecutorEnd::Signal),
+        _ = interrupt.recv() => Ok(ExecutorEnd::Signal),
+    }
+}
+
+/// What is waited after so many losses in a row that came too soon: nothing after the first.
+fn pause(losses: u32) -> Duration {
+    let (first, longest) = LOSS_PAUSES;
+    match losses {
+        0 | 1 => Duration::ZERO,
+        more => first.saturating_mul(1 << (more - 2).min(10)).min(longest),
+    }
+}
+
+fn signals() -> Result<(Signal, Signal), ClusterError> {
+    let listen = |kind| signal(kind).map_err(ClusterError::system("listen for signals"));
+    Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
+}
+
+/// Signals end the process at once: nobody would hear them any more.
+fn stop_hearing_signals() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        // SAFETY: a system call with two numbers, which replaces a handler by what the system does without one.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 /// The first signal is heard by Ballista too, which takes leave of the scheduler; the second ends the process.
 async fn leave_on_signals(engine: Arc<CancellingEngine>, work_dir: PathBuf) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let Ok((mut terminate, mut interrupt)) = signals() else {
         return;
     };
     let cancel = async {
@@ -181,7 +258,10 @@ fn process_config(
     engine: &Arc<CancellingEngine>,
 ) -> Result<ExecutorProcessConfig, ClusterError> {
     let process = std::process::id();
-    let id = settings.id.clone().unwrap_or_else(|| format!("executor-{process}"));
+    let id = match &settings.id {
+        Some(id) => id.clone(),
+        None => executor_name(settings.memory).map_err(ClusterError::system("name an executor"))?,
+    };
     let ports = free_pair(settings.address, process);
     let (port, grpc_port) = ports.ok_or_else(|| ClusterError::Start("no port is free".to_string()))?;
     let state = executor_state(settings)?;
