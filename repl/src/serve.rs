@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use quarray_distributed::autoscaler::ScalerServer;
+use quarray_distributed::cluster::ClusterError;
 use quarray_distributed::control::LocalClusters;
 use quarray_distributed::serve::{ServeSettings, SessionFactory, StatementServer};
 use quarray_engine::backend::Backend;
@@ -13,7 +15,7 @@ use quarray_engine::session::Session;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{parse_bytes, parse_threads};
-use crate::cluster::{self, ExecutorCounts, Resources, parse_executors};
+use crate::cluster::{self, ExecutorCounts, OutsideArgument, Resources, parse_executors, parse_outside};
 use crate::failure::Failure;
 use crate::runner::workers;
 use crate::terminal::tell;
@@ -25,9 +27,17 @@ struct ServeArgs {
     /// Where it listens: an address of this machine, since nobody is asked for a password.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
-    /// Sessions begin on so many executors of this machine: 4, or 2..10.
+    /// Sessions begin on so many executors: 4, or 2..10. They are of this machine, unless they come to --scheduler.
     #[arg(long, value_name = "N|MIN..MAX", value_parser = parse_executors)]
     executors: Option<ExecutorCounts>,
+    /// Takes executors that come by themselves (`quarray executor --scheduler`) here; sessions begin on them. Nobody is
+    /// asked for a password there: other machines belong to a private network. They are the cluster `outside`, or NAME;
+    /// given more than once, there are several clusters, and sessions begin on the first.
+    #[arg(long, value_name = "[NAME=]ADDRESS:PORT", value_parser = parse_outside)]
+    scheduler: Vec<OutsideArgument>,
+    /// Tells how many executors are wanted here, to KEDA (as its external scaler).
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    scaler: Option<SocketAddr>,
     /// Memory that queries of a session may hold at once: 400MB, 2GiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<usize>,
@@ -54,8 +64,14 @@ pub fn serve(arguments: &[OsString]) -> Result<(), Failure> {
             _ = terminate.recv() => None,
             _ = interrupt.recv() => None,
         };
-        if let Some(server) = served {
+        if let Some((server, scaler)) = served {
             tell(&format!("flight grpc://{}", server.address()));
+            for (name, address) in outside(&args, &clusters).await {
+                tell(&format!("scheduler of {name} {address}"));
+            }
+            if let Some(scaler) = &scaler {
+                tell(&format!("scaler grpc://{}", scaler.address()));
+            }
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
@@ -76,8 +92,10 @@ async fn start(
     args: &ServeArgs,
     clusters: &Arc<LocalClusters>,
     workers: tokio::runtime::Handle,
-) -> Result<StatementServer, Failure> {
+) -> Result<(StatementServer, Option<ScalerServer>), Failure> {
+    let first = open_outside(args, clusters).await?;
     let backend: Option<Arc<dyn Backend>> = match args.executors {
+        _ if first.is_some() => first,
         Some(counts) => {
             let resources = Resources { threads: args.threads, memory: args.memory_limit };
             Some(Arc::new(cluster::of_session(clusters, resources, counts).await?))
@@ -89,7 +107,33 @@ async fn start(
         idle_max: Duration::from_secs(u64::from(args.idle_timeout)),
         sessions: sessions(args, clusters, backend),
     };
-    Ok(StatementServer::start(settings, workers).await?)
+    let scaler = match args.scaler {
+        Some(listen) => Some(ScalerServer::start(listen, Arc::clone(clusters)).await?),
+        None => None,
+    };
+    Ok((StatementServer::start(settings, workers).await?, scaler))
+}
+
+/// Listens for executors that come by themselves; where sessions begin, if there are any.
+async fn open_outside(args: &ServeArgs, clusters: &LocalClusters) -> Result<Option<Arc<dyn Backend>>, Failure> {
+    let counts = args.executors.map(|counts| (counts.min, counts.max));
+    for OutsideArgument { name, listen } in &args.scheduler {
+        if !clusters.open(name, cluster::scheduler_settings(*listen), counts).await? {
+            return Err(Failure::Cluster(ClusterError::SameName(name.clone())));
+        }
+    }
+    let backend = match args.scheduler.first() {
+        Some(first) => clusters.backend(&first.name).await,
+        None => None,
+    };
+    Ok(backend.map(|backend| Arc::new(backend) as _))
+}
+
+/// The clusters of executors that come by themselves, with the addresses where they come to.
+async fn outside(args: &ServeArgs, clusters: &LocalClusters) -> Vec<(String, SocketAddr)> {
+    let mut addresses = clusters.addresses().await;
+    addresses.retain(|(name, _)| args.scheduler.iter().any(|outside| outside.name == *name));
+    addresses
 }
 
 /// Sessions have the server's settings and clusters; names are their own.
