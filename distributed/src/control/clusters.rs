@@ -149,7 +149,9 @@ impl LocalClusters {
 
     /// Where plans run on a cluster.
     pub async fn backend(&self, name: &str) -> Option<ClusterBackend> {
-        self.get(name).await.map(|cluster| cluster.cluster.backend().named(name).counted(&cluster.uses))
+        // Counted under the lock: whoever removes it counts too.
+        let clusters = self.clusters.read().await;
+        clusters.get(name).map(|cluster| cluster.cluster.backend().named(name).counted(&cluster.uses))
     }
 
     /// Lets the executors of a cluster leave that nobody uses.

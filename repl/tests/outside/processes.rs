@@ -56,8 +56,11 @@ impl Server {
         let mut words = BufReader::new(child.stderr.take().unwrap());
         let mut told = |what: &str| {
             let mut line = String::new();
-            words.read_line(&mut line).unwrap();
-            line.trim().strip_prefix(what).unwrap_or_else(|| panic!("expected {what:?}, the server says {line:?}")).to_string()
+            while !line.starts_with(what) {
+                line.clear();
+                assert_ne!(words.read_line(&mut line).unwrap(), 0, "the server has not said {what:?}");
+            }
+            line.trim_start_matches(what).trim().to_string()
         };
         let flight = told("flight grpc://");
         let scheduler = told("scheduler of outside ");
