@@ -40,7 +40,10 @@ impl ScalerService {
     }
 
     /// The same at once, and whenever it changes.
-    async fn stream_is_active(self, object: ScaledObject) -> Result<BoxStream<'static, Result<IsActive, Status>>, Status> {
+    async fn stream_is_active(
+        self,
+        object: ScaledObject,
+    ) -> Result<BoxStream<'static, Result<IsActive, Status>>, Status> {
         // A cluster that is not there is told of before there is a stream.
         self.wanted(&object).await?;
         let changes = stream::try_unfold((self, object, None), |(scaler, object, told)| async move {
@@ -68,8 +71,7 @@ impl ScalerService {
             return Err(Status::invalid_argument(format!("no metric `{name}`: expected `{METRIC}`")));
         }
         let wanted = self.wanted(&object.unwrap_or_default()).await?;
-        let value =
-            MetricValue { name: METRIC.to_string(), value: i64::from(wanted), value_float: f64::from(wanted) };
+        let value = MetricValue { name: METRIC.to_string(), value: i64::from(wanted), value_float: f64::from(wanted) };
         Ok(Metrics { values: vec![value] })
     }
 

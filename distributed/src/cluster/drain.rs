@@ -9,8 +9,8 @@ use ballista_core::BALLISTA_PROTOCOL_VERSION;
 use ballista_core::serde::protobuf::executor_resource::Resource;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use ballista_core::serde::protobuf::{
-    ExecutorOperatingSystemSpecification, ExecutorRegistration, ExecutorResource, ExecutorSpecification, ExecutorStatus,
-    HeartBeatParams, executor_status,
+    ExecutorOperatingSystemSpecification, ExecutorRegistration, ExecutorResource, ExecutorSpecification,
+    ExecutorStatus, HeartBeatParams, executor_status,
 };
 use ballista_core::utils::create_grpc_client_endpoint;
 use ballista_executor::executor_process::ExecutorProcessConfig;
@@ -69,9 +69,9 @@ pub(super) async fn leave_when_asked(
 
 /// Whether no job has files here.
 fn holds_nothing(work_dir: &Path) -> bool {
-    let entries = std::fs::read_dir(work_dir).into_iter().flatten().flatten();
+    let mut entries = std::fs::read_dir(work_dir).into_iter().flatten().flatten();
     // Jobs have directories of their own; what does not fit into memory goes with its task.
-    !entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("job-"))
+    !entries.any(|entry| entry.file_name().to_string_lossy().starts_with("job-"))
 }
 
 async fn say_leaving(config: &ExecutorProcessConfig) -> Result<(), ClusterError> {

@@ -28,5 +28,8 @@ fn keda_is_told_how_many_executors_are_wanted() {
     let [is_active, stream] = active("False");
     assert_eq!(told("big"), [is_active, stream, spec, format!("GetMetrics {metric} 0 0.0")]);
     let missing = "NOT_FOUND no cluster `missing`: there are big, outside";
-    assert_eq!(told("missing"), ["IsActive", "StreamIsActive", "GetMetricSpec", "GetMetrics"].map(|of| format!("{of} {missing}")));
+    assert_eq!(
+        told("missing"),
+        ["IsActive", "StreamIsActive", "GetMetricSpec", "GetMetrics"].map(|of| format!("{of} {missing}"))
+    );
 }

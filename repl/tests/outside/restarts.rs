@@ -50,7 +50,8 @@ fn a_killed_server_is_an_error_and_the_next_one_finds_its_executors() {
         assert!(stale.iter().all(|directory| !directory.exists()), "left: {stale:?}");
         wait("files only of executors", SOON, || {
             let all = directories(files.path());
-            let is_of_job = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("job-"));
+            let is_of_job =
+                |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("job-"));
             all.len() == 2 && all.iter().all(|directory| !directories(directory).iter().any(is_of_job))
         });
     }

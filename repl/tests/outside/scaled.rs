@@ -16,9 +16,7 @@ fn all_that_come_are_kept_until_a_number_is_asked_for() {
     let files = tempfile::tempdir().unwrap();
     let server = Server::start(&["--scheduler", "other=127.0.0.1:0"]);
     let mut executors = [0; 2].map(|_| Executor::start(&server.scheduler, files.path()));
-    wait("two idle executors", PATIENCE, || {
-        server.column("SHOW EXECUTORS FROM outside", "state") == ["idle", "idle"]
-    });
+    wait("two idle executors", PATIENCE, || server.column("SHOW EXECUTORS FROM outside", "state") == ["idle", "idle"]);
     assert_eq!(server.column("SHOW CLUSTERS", "name"), ["other", "outside"]);
     assert_eq!(server.column("SHOW CLUSTERS", "in_use"), ["no", "yes"]);
     assert_eq!(server.column("SHOW CLUSTERS", "mode"), ["as many as come", "as many as come"]);
@@ -34,7 +32,10 @@ fn all_that_come_are_kept_until_a_number_is_asked_for() {
     wait("one executor", SOON, || of("state") == ["idle"]);
     let ended = |executors: &mut [Executor; 2]| executors.iter_mut().filter_map(Executor::ended).collect::<Vec<_>>();
     wait("the end of the other", SOON, || ended(&mut executors) == [Some(0)]);
-    assert_eq!((wanted(&server), server.column("SHOW CLUSTERS", "mode")[1].as_str()), (vec!["0".to_string(), "1".to_string()], "scale to 1"));
+    assert_eq!(
+        (wanted(&server), server.column("SHOW CLUSTERS", "mode")[1].as_str()),
+        (vec!["0".to_string(), "1".to_string()], "scale to 1")
+    );
     server.ask(&["ALTER CLUSTER outside ADAPT BETWEEN 3 AND 5"]);
     wait("three wanted", SOON, || wanted(&server)[1] == "3");
     let _third = Executor::start(&server.scheduler, files.path());

@@ -73,11 +73,8 @@ impl ExecutorProvider for OutsideExecutors {
             }
             Ok(())
         };
-        match tokio::time::timeout(patience, ask).await {
-            Ok(ended) => ended,
-            // Its silence will be noticed.
-            Err(_) => Ok(()),
-        }
+        // One that takes longer is not worked with, and its silence will be noticed.
+        tokio::time::timeout(patience, ask).await.unwrap_or(Ok(()))
     }
 
     fn list(&self) -> Vec<ProvidedExecutor> {
