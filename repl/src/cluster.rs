@@ -32,7 +32,7 @@ const SESSION_CLUSTER: &str = "session";
 /// Executors of a cluster of this machine, at most.
 const EXECUTORS_MAX: u32 = 64;
 
-/// How often in a row this executor has lost its scheduler too soon: told to the next life of the process.
+/// How often in a row this executor has lost its scheduler before it was let in: told to the next life of the process.
 const LOSSES_VARIABLE: &str = "QUARRAY_EXECUTOR_LOSSES";
 
 /// Runs tasks of queries for a scheduler, until it is stopped (SIGTERM; a second one stops it at once) or not needed any

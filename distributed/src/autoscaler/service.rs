@@ -35,12 +35,12 @@ impl NamedService for ScalerService {
 
 impl ScalerService {
     /// Whether there should be any executors.
-    async fn is_active(self, object: ScaledObject) -> Result<IsActive, Status> {
+    async fn activity(self, object: ScaledObject) -> Result<IsActive, Status> {
         Ok(IsActive { result: self.wanted(&object).await? > 0 })
     }
 
     /// The same at once, and whenever it changes.
-    async fn stream_is_active(
+    async fn activity_changes(
         self,
         object: ScaledObject,
     ) -> Result<BoxStream<'static, Result<IsActive, Status>>, Status> {
@@ -125,11 +125,11 @@ where
             let method = request.uri().path().rsplit('/').next().unwrap_or_default().to_string();
             Ok(match method.as_str() {
                 "IsActive" => {
-                    let method = Method(move |object| scaler.clone().is_active(object));
+                    let method = Method(move |object| scaler.clone().activity(object));
                     Grpc::new(MessageCodec::<IsActive, ScaledObject>::default()).unary(method, request).await
                 }
                 "StreamIsActive" => {
-                    let method = Method(move |object| scaler.clone().stream_is_active(object));
+                    let method = Method(move |object| scaler.clone().activity_changes(object));
                     Grpc::new(MessageCodec::<IsActive, ScaledObject>::default()).server_streaming(method, request).await
                 }
                 "GetMetricSpec" => {

@@ -1,10 +1,12 @@
 //! The life of an executor: a process that runs tasks until it is told to stop, and leaves nothing behind.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
@@ -36,10 +38,11 @@ const SERVICE_THREADS: usize = 2;
 /// A leaving executor cancels its tasks after this: by then the scheduler has taken them back.
 const LEAVING: Duration = Duration::from_millis(500);
 
-/// An executor that has lost its scheduler sooner than this, or before it was let in, has lost it too soon.
-const SOON: Duration = Duration::from_secs(1);
+/// How often it is looked whether the scheduler has let an executor in.
+const POLL: Duration = Duration::from_millis(20);
 
-/// The pause before the next try after the second loss in a row that came too soon, and the longest.
+/// The pause before the next try when the scheduler was lost twice in a row before it had let the executor in, and the
+/// longest pause.
 const LOSS_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// Exit status of an executor that was stopped in the middle of its work.
@@ -66,7 +69,7 @@ pub struct ExecutorSettings {
     pub is_child: bool,
     /// The codec of plans.
     pub codec: PlanCodec,
-    /// How often in a row it has lost its scheduler too soon.
+    /// How often in a row it has lost its scheduler before that had let it in.
     pub losses: u32,
     /// Hears what an operator may want to know.
     pub tell: fn(&str),
@@ -83,7 +86,7 @@ pub enum ExecutorEnd {
     Lost {
         /// How that showed.
         reason: String,
-        /// How often in a row that came too soon.
+        /// How often in a row that came before the scheduler had let it in.
         losses: u32,
     },
 }
@@ -118,14 +121,11 @@ pub fn run_executor(settings: ExecutorSettings) -> Result<ExecutorEnd, ClusterEr
     let runtime = Builder::new_multi_thread().worker_threads(SERVICE_THREADS).enable_all().build();
     let runtime = runtime.map_err(ClusterError::system("start threads"))?;
     let ended = runtime.block_on(serve(&settings, work.path()));
-    if matches!(ended, Ok(ExecutorEnd::Lost { .. })) {
-        stop_hearing_signals();
-    }
     runtime.shutdown_background();
     let removed = work.remove();
     match ended? {
         // Work that did not listen may still be writing there: the next life removes it.
-        lost @ ExecutorEnd::Lost { .. } => Ok(lost),
+        ExecutorEnd::Lost { reason, losses } => rest(pause(losses), ExecutorEnd::Lost { reason, losses }),
         ended => removed.map(|()| ended),
     }
 }
@@ -142,7 +142,6 @@ async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<ExecutorE
         _ = interrupt.recv() => return Ok(ExecutorEnd::Signal),
         _ = asked.recv() => return Ok(ExecutorEnd::Signal),
     };
-    let began = Instant::now();
     let connections = Arc::new(Connections::default());
     let engine = Arc::new(CancellingEngine::new(DefaultExecutionEngine::with_client_pool(connections)));
     let config = Arc::new(process_config(settings, work_dir, &engine)?);
@@ -150,6 +149,7 @@ async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<ExecutorE
     tokio::spawn(leave_on_signals(Arc::clone(&engine), work_dir.to_path_buf()));
     tokio::spawn(leave_when_asked(Arc::clone(&config), Arc::clone(&engine), work_dir.to_path_buf()));
     (settings.tell)(&format!("{id} works for {host}:{port}"));
+    let is_let_in = Cell::new(false);
     let ended = tokio::select! {
         ended = start_executor_process(config) => match ended {
             Ok(()) if health.is_ready() => Ok(ExecutorEnd::NotNeeded),
@@ -158,22 +158,39 @@ async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<ExecutorE
             Err(error) => Err(error.to_string()),
         },
         reason = scheduler_watch::lost(connection) => Err(reason),
+        never = note_when(&is_let_in, || health.is_ready()) => match never {},
     };
     engine.cancel_all();
     if terminate.recv().now_or_never().is_some() || interrupt.recv().now_or_never().is_some() {
         return Ok(ExecutorEnd::Signal);
     }
-    let reason = match ended {
-        Ok(end) => return Ok(end),
-        Err(reason) => reason,
-    };
-    let is_too_soon = began.elapsed() < SOON || !health.is_ready();
-    let losses = if is_too_soon { settings.losses.saturating_add(1) } else { 0 };
-    tokio::select! {
-        () = tokio::time::sleep(pause(losses)) => Ok(ExecutorEnd::Lost { reason, losses }),
-        _ = terminate.recv() => Ok(ExecutorEnd::Signal),
-        _ = interrupt.recv() => Ok(ExecutorEnd::Signal),
+    let losses = if is_let_in.get() { 0 } else { settings.losses.saturating_add(1) };
+    ended.or_else(|reason| Ok(ExecutorEnd::Lost { reason, losses }))
+}
+
+/// Notes it when something has become so, and never ends.
+async fn note_when(noted: &Cell<bool>, is_so: impl Fn() -> bool) -> Infallible {
+    while !is_so() {
+        tokio::time::sleep(POLL).await;
     }
+    noted.set(true);
+    std::future::pending().await
+}
+
+/// Waits before the process begins anew, on threads of its own: whatever belonged to its last life has ended.
+fn rest(pause: Duration, end: ExecutorEnd) -> Result<ExecutorEnd, ClusterError> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(ClusterError::system("start threads"))?;
+    let end = runtime.block_on(async {
+        let (mut terminate, mut interrupt) = signals()?;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(end),
+            _ = terminate.recv() => Ok(ExecutorEnd::Signal),
+            _ = interrupt.recv() => Ok(ExecutorEnd::Signal),
+        }
+    });
+    stop_hearing_signals();
+    end
 }
 
 /// What is waited after so many losses in a row that came too soon: nothing after the first.

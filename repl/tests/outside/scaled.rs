@@ -3,9 +3,12 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::processes::{Executor, PATIENCE, Server, long_query, wait};
+use super::processes::{Executor, PATIENCE, Server, wait};
 
 const SOON: Duration = Duration::from_secs(10);
+
+/// Hours of work, that ends when it is told to.
+const ENDLESS: &str = "SELECT sum(value % 7) AS s FROM range(1000000000000)";
 
 fn wanted(server: &Server) -> Vec<String> {
     server.column("SHOW CLUSTERS", "wanted")
@@ -54,7 +57,7 @@ fn an_executor_that_is_asked_to_leave_ends_when_nobody_needs_it() {
     let server = Server::start(&[]);
     let mut executor = Executor::start(&server.scheduler, files.path());
     wait("an idle executor", PATIENCE, || server.states() == ["idle"]);
-    let mut client = server.client(&long_query()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut client = server.client(&[ENDLESS]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait("work on it", PATIENCE, || server.states() == ["busy"]);
     executor.signal(libc::SIGUSR1);
     wait("an executor that is about to leave", SOON, || server.states() == ["leaving"]);
