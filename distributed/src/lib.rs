@@ -1,9 +1,10 @@
 //! Quarray on Ballista: the same plans on executors that come and go.
 //!
 //! [`codec`] takes plans over a wire, [`cluster`] has the processes, [`scaling`] decides how many of them there are, and
-//! [`control`] does what it decided for clusters that sessions name. [`links`] join hosts that share a secret. [`serve`] has
-//! sessions for clients elsewhere, and [`metrics`] tells what processes do.
+//! [`control`] does what it decided for clusters that sessions name, and [`autoscaler`] tells it to Kubernetes. [`links`] join
+//! hosts that share a secret. [`serve`] has sessions for clients elsewhere, and [`metrics`] tells what processes do.
 
+pub mod autoscaler;
 pub mod backend;
 pub mod cluster;
 pub mod codec;

@@ -1,14 +1,20 @@
 //! Executors: this program as one of them, and a cluster of them for a session.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
+use quarray_distributed::autoscaler::DEFAULT_CLUSTER;
 use quarray_distributed::backend::ClusterBackend;
 use quarray_distributed::cluster::{
-    ClusterError, ExecutorSettings, ExecutorShape, PlanCodec, Program, Scheduler, SchedulerSettings, run_executor,
+    ClusterError, ExecutorEnd, ExecutorSettings, ExecutorShape, PlanCodec, Program, Scheduler, SchedulerSettings,
+    run_executor,
 };
 use quarray_distributed::codec::WireCodec;
 use quarray_distributed::control::{ClusterSettings, LocalClusters, MEMORY_DEFAULT};
@@ -32,7 +38,11 @@ const OUTSIDE_CLUSTER: &str = "scheduler";
 /// Executors of a cluster of this machine, at most.
 const EXECUTORS_MAX: u32 = 64;
 
-/// Runs tasks of queries for a scheduler, until it is stopped (SIGTERM; a second one stops it at once).
+/// How often in a row this executor has lost its scheduler before it was let in: told to the next life of the process.
+const LOSSES_VARIABLE: &str = "QUARRAY_EXECUTOR_LOSSES";
+
+/// Runs tasks of queries for a scheduler, until it is stopped (SIGTERM; a second one stops it at once) or not needed any
+/// more. A scheduler that is not there is waited for, and so is the next one when it ends.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "quarray executor", version)]
 struct ExecutorArgs {
@@ -58,6 +68,9 @@ struct ExecutorArgs {
     /// Where `/metrics`, `/healthz` and `/readyz` answer, in plain HTTP.
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "child")]
     http: Option<SocketAddr>,
+    /// Stays for so long when the scheduler does not need it any more, so that whoever started it can take it away.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    linger: u32,
     /// Its name.
     #[arg(long, hide = true)]
     id: Option<String>,
@@ -100,6 +113,15 @@ pub struct ExecutorCounts {
     pub max: u32,
 }
 
+/// A cluster of executors that come by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OutsideArgument {
+    /// Its name.
+    pub name: String,
+    /// Where they come to.
+    pub listen: SocketAddr,
+}
+
 /// Runs the part of a cluster that the arguments ask for, the program's name first; `None` when they ask for none.
 pub fn run(arguments: &[OsString]) -> Option<Result<(), Failure>> {
     let rest = arguments.get(1..)?;
@@ -118,9 +140,7 @@ fn run_as_scheduler(arguments: &[OsString]) -> Result<(), Failure> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Start)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Start)?;
-        let mut settings = SchedulerSettings::new(codec());
-        settings.listen = args.listen;
-        settings.secret = secret(args.secret_file.as_deref())?;
+        let mut settings = scheduler_settings(args.listen, args.secret_file.as_deref())?;
         settings.has_rest = true;
         let scheduler = Scheduler::start(settings).await?;
         tell(&format!("listening on {}", scheduler.address()));
@@ -150,7 +170,51 @@ fn run_as_executor(arguments: &[OsString]) -> Result<(), Failure> {
     settings.work_dir = args.work_dir;
     settings.is_child = args.child;
     settings.http = args.http.map(http_listener).transpose()?.map(Arc::new);
-    Ok(run_executor(settings)?)
+    if args.child {
+        return Ok(run_executor(settings).map(drop)?);
+    }
+    settings.losses = std::env::var(LOSSES_VARIABLE).ok().and_then(|losses| losses.parse().ok()).unwrap_or(0);
+    settings.tell = tell;
+    match run_executor(settings)? {
+        ExecutorEnd::Signal => Ok(()),
+        ExecutorEnd::NotNeeded => {
+            tell("the scheduler does not need this executor any more");
+            linger(Duration::from_secs(u64::from(args.linger)))
+        }
+        ExecutorEnd::Lost { reason, losses } => {
+            tell(&format!("the scheduler is gone: {reason}"));
+            begin_anew(arguments, losses).map(|never| match never {})
+        }
+    }
+}
+
+/// Waits, or until a signal ends that.
+fn linger(time: Duration) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Start)?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Start)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Start)?;
+        let mut asked = signal(SignalKind::user_defined1()).map_err(Failure::Start)?;
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = asked.recv() => {}
+        }
+        Ok(())
+    })
+}
+
+/// Executes this program anew, in the same process: whatever still ran for the old scheduler is gone, and its files are
+/// removed.
+fn begin_anew(arguments: &[OsString], losses: u32) -> Result<Infallible, Failure> {
+    let program = Program::current()?;
+    Err(Failure::Start(Command::new(program.path).args(arguments).env(LOSSES_VARIABLE, losses.to_string()).exec()))
+}
+
+/// A scheduler that listens there.
+pub(crate) fn scheduler_settings(listen: SocketAddr, secret_file: Option<&Path>) -> Result<SchedulerSettings, Failure> {
+    Ok(SchedulerSettings { listen, secret: secret(secret_file)?, ..SchedulerSettings::new(codec()) })
 }
 
 /// Where metrics are told, which is said on standard error.
@@ -205,6 +269,17 @@ pub fn parse_executors(text: &str) -> Result<ExecutorCounts, String> {
     }
 }
 
+/// `127.0.0.1:50050`, or `name=127.0.0.1:50050` for a cluster of another name.
+pub(crate) fn parse_outside(text: &str) -> Result<OutsideArgument, String> {
+    let (name, address) = text.split_once('=').unwrap_or((DEFAULT_CLUSTER, text));
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let listen = address.parse().map_err(|_| format!("`{address}` is no ADDRESS:PORT"))?;
+    match name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_name) {
+        true => Ok(OutsideArgument { name: name.to_string(), listen }),
+        false => Err(format!("`{name}` is no name of a cluster; write it in small letters, digits and _")),
+    }
+}
+
 /// `127.0.0.1:50051`, `server:50051`, `[::1]:50051`.
 pub(crate) fn parse_host(text: &str) -> Result<(String, u16), String> {
     let wrong = || format!("`{text}` is no HOST:PORT");
@@ -233,6 +308,16 @@ mod tests {
         assert_eq!(parse_executors("2..10"), Ok(ExecutorCounts { min: 2, max: 10 }));
         for wrong in ["", "0", "3..2", "..4", "many", "-1", "2..99999"] {
             assert!(parse_executors(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_outside_has_a_name() {
+        let parsed = |text: &str| parse_outside(text).map(|argument| (argument.name, argument.listen.to_string()));
+        assert_eq!(parsed("127.0.0.1:50050"), Ok(("outside".to_string(), "127.0.0.1:50050".to_string())));
+        assert_eq!(parsed("big_1=[::1]:0"), Ok(("big_1".to_string(), "[::1]:0".to_string())));
+        for wrong in ["", "50050", "=127.0.0.1:1", "Big=127.0.0.1:1", "a b=127.0.0.1:1", "big=host:1"] {
+            assert!(parse_outside(wrong).is_err(), "{wrong}");
         }
     }
 

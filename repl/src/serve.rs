@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use quarray_distributed::autoscaler::ScalerServer;
+use quarray_distributed::cluster::ClusterError;
 use quarray_distributed::control::LocalClusters;
 use quarray_distributed::serve::http::HttpServer;
 use quarray_distributed::serve::security::Rights;
@@ -17,7 +19,7 @@ use quarray_engine::session::Session;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{parse_bytes, parse_threads};
-use crate::cluster::{self, ExecutorCounts, Resources, parse_executors};
+use crate::cluster::{self, ExecutorCounts, OutsideArgument, Resources, parse_executors, parse_outside};
 use crate::dashboard;
 use crate::failure::Failure;
 use crate::runner::workers;
@@ -37,9 +39,20 @@ struct ServeArgs {
     /// A name of this host that browsers may use for the dashboard; may be given more than once.
     #[arg(long, value_name = "NAME")]
     http_name: Vec<String>,
-    /// Sessions begin on so many executors of this machine: 4, or 2..10.
+    /// Sessions begin on so many executors: 4, or 2..10. They are of this machine, unless they come to --scheduler.
     #[arg(long, value_name = "N|MIN..MAX", value_parser = parse_executors)]
     executors: Option<ExecutorCounts>,
+    /// Takes executors that come by themselves (`quarray executor --scheduler`) here; sessions begin on them. Those of
+    /// other machines need a secret. They are the cluster `outside`, or NAME; given more than once, there are several
+    /// clusters, and sessions begin on the first.
+    #[arg(long, value_name = "[NAME=]ADDRESS:PORT", value_parser = parse_outside)]
+    scheduler: Vec<OutsideArgument>,
+    /// A file with the secret that all hosts of a cluster share (or QUARRAY_CLUSTER_SECRET).
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Tells how many executors are wanted here, to KEDA (as its external scaler).
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    scaler: Option<SocketAddr>,
     /// Memory that queries of a session may hold at once: 400MB, 2GiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<usize>,
@@ -71,10 +84,9 @@ pub fn serve(arguments: &[OsString]) -> Result<(), Failure> {
             _ = terminate.recv() => None,
             _ = interrupt.recv() => None,
         };
-        if let Some((server, http)) = served {
-            let scheme = if args.security.is_encrypted() { "grpcs" } else { "grpc" };
-            tell(&format!("flight {scheme}://{}", server.address()));
-            print_text(&format!("flight-sql {scheme}://{}\ndashboard {}\n", server.address(), http.link()));
+        if let Some(served) = served {
+            tell_addresses(&args, &clusters, &served).await;
+            let Served { server, http, scaler: _scaler } = served;
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
@@ -95,9 +107,11 @@ async fn start(
     args: &ServeArgs,
     clusters: &Arc<LocalClusters>,
     workers: tokio::runtime::Handle,
-) -> Result<(StatementServer, HttpServer), Failure> {
+) -> Result<Served, Failure> {
     let queries = queries(args)?;
+    let first = open_outside(args, clusters).await?;
     let backend: Option<Arc<dyn Backend>> = match args.executors {
+        _ if first.is_some() => first,
         Some(counts) => {
             let resources = Resources { threads: args.threads, memory: args.memory_limit };
             Some(Arc::new(cluster::of_session(clusters, resources, counts).await?))
@@ -115,9 +129,57 @@ async fn start(
         // The rules were made for that address.
         is_exposed: true,
     };
+    let scaler = match args.scaler {
+        Some(listen) => Some(ScalerServer::start(listen, Arc::clone(clusters)).await?),
+        None => None,
+    };
     let server = StatementServer::start(settings, workers).await?;
     let http = dashboard::start(args.http, args.http_name.clone(), &queries, clusters).await?;
-    Ok((server, http))
+    Ok(Served { server, http, scaler })
+}
+
+/// What serves, for as long as it is held.
+struct Served {
+    server: StatementServer,
+    http: HttpServer,
+    scaler: Option<ScalerServer>,
+}
+
+/// Tells where everything is; programs read the two lines on standard output.
+async fn tell_addresses(args: &ServeArgs, clusters: &LocalClusters, served: &Served) {
+    let Served { server, http, scaler } = served;
+    let scheme = if args.security.is_encrypted() { "grpcs" } else { "grpc" };
+    tell(&format!("flight {scheme}://{}", server.address()));
+    for (name, address) in outside(args, clusters).await {
+        tell(&format!("scheduler of {name} {address}"));
+    }
+    if let Some(scaler) = scaler {
+        tell(&format!("scaler grpc://{}", scaler.address()));
+    }
+    print_text(&format!("flight-sql {scheme}://{}\ndashboard {}\n", server.address(), http.link()));
+}
+
+/// Listens for executors that come by themselves; where sessions begin, if there are any.
+async fn open_outside(args: &ServeArgs, clusters: &LocalClusters) -> Result<Option<Arc<dyn Backend>>, Failure> {
+    let counts = args.executors.map(|counts| (counts.min, counts.max));
+    for OutsideArgument { name, listen } in &args.scheduler {
+        let settings = cluster::scheduler_settings(*listen, args.secret_file.as_deref())?;
+        if !clusters.open(name, settings, counts).await? {
+            return Err(Failure::Cluster(ClusterError::SameName(name.clone())));
+        }
+    }
+    let backend = match args.scheduler.first() {
+        Some(first) => clusters.backend(&first.name).await,
+        None => None,
+    };
+    Ok(backend.map(|backend| Arc::new(backend) as _))
+}
+
+/// The clusters of executors that come by themselves, with the addresses where they come to.
+async fn outside(args: &ServeArgs, clusters: &LocalClusters) -> Vec<(String, SocketAddr)> {
+    let mut addresses = clusters.addresses().await;
+    addresses.retain(|(name, _)| args.scheduler.iter().any(|outside| outside.name == *name));
+    addresses
 }
 
 /// The statements of all sessions.

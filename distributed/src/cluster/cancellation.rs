@@ -60,6 +60,11 @@ impl CancellingEngine {
         Self { inner, tasks: Arc::default() }
     }
 
+    /// Whether no task is there.
+    pub fn is_idle(&self) -> bool {
+        self.tasks.latest.lock().values().all(|task| task.strong_count() == 0)
+    }
+
     /// Cancels all tasks.
     pub fn cancel_all(&self) {
         let tasks: Vec<_> = self.tasks.latest.lock().values().filter_map(Weak::upgrade).collect();

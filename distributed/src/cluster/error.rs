@@ -65,6 +65,9 @@ pub enum ClusterError {
         /// How long was waited.
         seconds: u64,
     },
+    /// Two clusters are to have one name.
+    #[error("expected clusters of different names, found `{0}` twice")]
+    SameName(String),
     /// There is no such executor here.
     #[error("no executor is called `{0}`")]
     Unknown(String),

@@ -1,5 +1,7 @@
 //! The life of an executor: a process that runs tasks until it is told to stop, and leaves nothing behind.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -14,17 +16,21 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
+use futures::FutureExt;
 use quarray_engine::access::AccessPolicy;
 use quarray_engine::progress::Progress;
 use quarray_engine::state::{GridSettings, StateSettings, session_state};
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::cancellation::CancellingEngine;
 use super::connections::Connections;
+use super::drain::leave_when_asked;
 use super::error::ClusterError;
+use super::outside::executor_name;
 use super::places::{ExecutorOpening, in_url};
 use super::scheduler::HEARTBEAT;
+use super::work_dir::{WorkDir, remove_directory};
 use super::{MESSAGE_BYTES_MAX, PlanCodec};
 use crate::links::Secret;
 use crate::metrics::{Metrics, MetricsEndpoint, TasksSource, router};
@@ -35,14 +41,12 @@ const SERVICE_THREADS: usize = 2;
 /// A leaving executor cancels its tasks after this: by then the scheduler has taken them back.
 const LEAVING: Duration = Duration::from_millis(500);
 
-/// A directory is removed in so many tries.
-const REMOVAL_TRIES: usize = 20;
+/// How often it is looked whether the scheduler has let an executor in.
+const POLL: Duration = Duration::from_millis(20);
 
-/// The pause between two of them.
-const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
-
-/// A scheduler on another host is called for so long before an executor gives up.
-const CALL_PATIENCE: Duration = Duration::from_secs(10);
+/// The pause before the next try when the scheduler was lost twice in a row before it had let the executor in, and the
+/// longest pause.
+const LOSS_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// Exit status of an executor that was stopped in the middle of its work.
 const STOPPED: i32 = 143;
@@ -72,6 +76,26 @@ pub struct ExecutorSettings {
     pub codec: PlanCodec,
     /// Where it tells its metrics, and whether it can do its work (see [`crate::metrics`]); nowhere by default.
     pub http: Option<Arc<TcpListener>>,
+    /// How often in a row it has lost its scheduler before that had let it in.
+    pub losses: u32,
+    /// Hears what an operator may want to know.
+    pub tell: fn(&str),
+}
+
+/// Why an executor has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecutorEnd {
+    /// By a signal.
+    Signal,
+    /// The scheduler does not need it any more.
+    NotNeeded,
+    /// It has lost its scheduler: the process is to begin anew ([`run_executor`]).
+    Lost {
+        /// How that showed.
+        reason: String,
+        /// How often in a row that came before the scheduler had let it in.
+        losses: u32,
+    },
 }
 
 impl ExecutorSettings {
@@ -88,17 +112,18 @@ impl ExecutorSettings {
             is_child: false,
             codec,
             http: None,
+            losses: 0,
+            tell: |_| (),
         }
     }
 }
 
-/// Runs an executor until it is told to stop (SIGTERM, SIGINT, by the scheduler) or has lost its scheduler. At most one in
-/// a process: Ballista keeps a part of its state for the whole process.
-pub fn run_executor(settings: ExecutorSettings) -> Result<(), ClusterError> {
+/// Runs an executor until it is told to stop (SIGTERM, SIGINT, by the scheduler) or has lost its scheduler. Once in the
+/// life of a process: Ballista keeps a part of its state for the whole process, and work for a scheduler that is gone may
+/// not listen. Whoever wants to go on executes the program anew.
+pub fn run_executor(settings: ExecutorSettings) -> Result<ExecutorEnd, ClusterError> {
     let parent = settings.work_dir.clone().unwrap_or_else(std::env::temp_dir);
-    std::fs::create_dir_all(&parent).map_err(ClusterError::system("create the work directory"))?;
-    let work = tempfile::Builder::new().prefix("quarray-executor-").tempdir_in(parent);
-    let work = work.map_err(ClusterError::system("create the work directory"))?;
+    let work = WorkDir::create(&parent)?;
     if let (true, Some(given)) = (settings.is_child, &settings.work_dir) {
         end_with_input(given.clone())?;
     }
@@ -106,44 +131,117 @@ pub fn run_executor(settings: ExecutorSettings) -> Result<(), ClusterError> {
     let runtime = runtime.map_err(ClusterError::system("start threads"))?;
     let ended = runtime.block_on(serve(&settings, work.path()));
     runtime.shutdown_background();
-    remove_directory(work.path()).map_err(ClusterError::system("remove the work directory"))?;
-    ended
-}
-
-/// Removes a directory in which a thread may still be making files.
-pub(super) fn remove_directory(path: &Path) -> std::io::Result<()> {
-    let mut tries = 0;
-    loop {
-        match std::fs::remove_dir_all(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(_) if tries < REMOVAL_TRIES => std::thread::sleep(REMOVAL_PAUSE),
-            ended => return ended,
-        }
-        tries += 1;
+    let removed = work.remove();
+    match ended? {
+        // Work that did not listen may still be writing there: the next life removes it.
+        ExecutorEnd::Lost { reason, losses } => rest(pause(losses), ExecutorEnd::Lost { reason, losses }),
+        ended => removed.map(|()| ended),
     }
 }
 
-async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<(), ClusterError> {
+async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<ExecutorEnd, ClusterError> {
+    let (mut terminate, mut interrupt) = signals()?;
+    let mut asked = signal(SignalKind::user_defined1()).map_err(ClusterError::system("listen for signals"))?;
     let opening = ExecutorOpening::make(settings, work_dir).await?;
-    // Later, a wrong secret would be a connection that ends without a word.
-    opening.call_scheduler(&settings.scheduler, CALL_PATIENCE).await?;
+    let (host, port) = &settings.scheduler;
+    let waits = |reason: &str| (settings.tell)(&format!("waiting for the scheduler at {host}:{port}: {reason}"));
+    let connection = tokio::select! {
+        connection = opening.reach_scheduler(&settings.scheduler, waits) => connection?,
+        _ = terminate.recv() => return Ok(ExecutorEnd::Signal),
+        _ = interrupt.recv() => return Ok(ExecutorEnd::Signal),
+        _ = asked.recv() => return Ok(ExecutorEnd::Signal),
+    };
     let connections = Arc::new(Connections::through(opening.links.clone()));
     let engine = Arc::new(CancellingEngine::new(DefaultExecutionEngine::with_client_pool(connections)));
     let config = Arc::new(process_config(settings, &opening, work_dir, &engine)?);
+    let (id, health) = (config.executor_id.clone(), config.health.clone());
+    let _endpoint = tell_metrics(settings, &config)?;
+    tokio::spawn(leave_on_signals(Arc::clone(&engine), work_dir.to_path_buf()));
+    tokio::spawn(leave_when_asked(Arc::clone(&config), Arc::clone(&engine), work_dir.to_path_buf()));
+    (settings.tell)(&format!("{id} works for {host}:{port}"));
+    let is_let_in = Cell::new(false);
+    let ended = tokio::select! {
+        ended = start_executor_process(config) => match ended {
+            Ok(()) if health.is_ready() => Ok(ExecutorEnd::NotNeeded),
+            Ok(()) => Err("it does not answer".to_string()),
+            Err(error) if settings.is_child => return Err(error.into()),
+            Err(error) => Err(error.to_string()),
+        },
+        reason = connection.ended() => Err(reason),
+        never = note_when(&is_let_in, || health.is_ready()) => match never {},
+    };
+    engine.cancel_all();
+    if terminate.recv().now_or_never().is_some() || interrupt.recv().now_or_never().is_some() {
+        return Ok(ExecutorEnd::Signal);
+    }
+    let losses = if is_let_in.get() { 0 } else { settings.losses.saturating_add(1) };
+    ended.or_else(|reason| Ok(ExecutorEnd::Lost { reason, losses }))
+}
+
+/// Answers for metrics, where there is a place for it.
+fn tell_metrics(
+    settings: &ExecutorSettings,
+    config: &ExecutorProcessConfig,
+) -> Result<Option<MetricsEndpoint>, ClusterError> {
+    let Some(listener) = &settings.http else {
+        return Ok(None);
+    };
     let health = config.health.clone();
-    let metrics = || router(Metrics::new().with(TasksSource), Arc::new(move || health.is_ready()));
-    let listener = settings.http.as_ref().map(|listener| listener.try_clone());
-    let listener = listener.transpose().map_err(ClusterError::system("listen"))?;
-    let _endpoint = listener.map(|listener| MetricsEndpoint::start(listener, metrics())).transpose()?;
-    tokio::spawn(leave_on_signals(engine, work_dir.to_path_buf()));
-    start_executor_process(config).await?;
-    Ok(())
+    let routes = router(Metrics::new().with(TasksSource), Arc::new(move || health.is_ready()));
+    let listener = listener.try_clone().map_err(ClusterError::system("listen"))?;
+    MetricsEndpoint::start(listener, routes).map(Some)
+}
+
+/// Notes it when something has become so, and never ends.
+async fn note_when(noted: &Cell<bool>, is_so: impl Fn() -> bool) -> Infallible {
+    while !is_so() {
+        tokio::time::sleep(POLL).await;
+    }
+    noted.set(true);
+    std::future::pending().await
+}
+
+/// Waits before the process begins anew, on threads of its own: whatever belonged to its last life has ended.
+fn rest(pause: Duration, end: ExecutorEnd) -> Result<ExecutorEnd, ClusterError> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(ClusterError::system("start threads"))?;
+    let end = runtime.block_on(async {
+        let (mut terminate, mut interrupt) = signals()?;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(end),
+            _ = terminate.recv() => Ok(ExecutorEnd::Signal),
+            _ = interrupt.recv() => Ok(ExecutorEnd::Signal),
+        }
+    });
+    stop_hearing_signals();
+    end
+}
+
+/// What is waited after so many losses in a row that came too soon: nothing after the first.
+fn pause(losses: u32) -> Duration {
+    let (first, longest) = LOSS_PAUSES;
+    match losses {
+        0 | 1 => Duration::ZERO,
+        more => first.saturating_mul(1 << (more - 2).min(10)).min(longest),
+    }
+}
+
+fn signals() -> Result<(Signal, Signal), ClusterError> {
+    let listen = |kind| signal(kind).map_err(ClusterError::system("listen for signals"));
+    Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
+}
+
+/// Signals end the process at once: nobody would hear them any more.
+fn stop_hearing_signals() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        // SAFETY: a system call with two numbers, which replaces a handler by what the system does without one.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 /// The first signal is heard by Ballista too, which takes leave of the scheduler; the second ends the process.
 async fn leave_on_signals(engine: Arc<CancellingEngine>, work_dir: PathBuf) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let Ok((mut terminate, mut interrupt)) = signals() else {
         return;
     };
     let cancel = async {
@@ -201,7 +299,10 @@ fn process_config(
     work_dir: &Path,
     engine: &Arc<CancellingEngine>,
 ) -> Result<ExecutorProcessConfig, ClusterError> {
-    let id = settings.id.clone().unwrap_or_else(|| format!("executor-{}", std::process::id()));
+    let id = match &settings.id {
+        Some(id) => id.clone(),
+        None => executor_name(settings.memory).map_err(ClusterError::system("name an executor"))?,
+    };
     let places = opening.places;
     let state = executor_state(settings)?;
     let runtime = RuntimeEnvBuilder::from_runtime_env(state.runtime_env())

@@ -6,15 +6,15 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballista_core::extension::EndpointOverrideFn;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::error::ClusterError;
 use super::executor::ExecutorSettings;
 use super::ports::free_pair;
-use crate::links::{Door, Gate, Identity, Links, Service};
+use super::scheduler_watch::{connect, lost, reach};
+use crate::links::{Connection, Door, Gate, Identity, Links, Service};
 
 /// Where services listen behind a gate.
 const BEHIND: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -84,21 +84,49 @@ impl ExecutorOpening {
         Ok(Self { places, links: Some(Links::new(&identity, work_dir)?), _gate: Some(gate) })
     }
 
-    /// Whether the scheduler may be used, and shares the secret. One that is starting is waited for.
-    pub(super) async fn call_scheduler(
+    /// Connects to the scheduler, which is waited for; `tell` hears why. One that does not share the secret is an error at
+    /// once: later, that would be a connection that ends without a word.
+    pub(super) async fn reach_scheduler(
         &self,
         (host, port): &(String, u16),
-        patience: Duration,
-    ) -> Result<(), ClusterError> {
-        match &self.links {
-            Some(links) => Ok(links.call((host, *port), Service::Scheduler, patience).await?),
-            None => check_is_local(host, *port).await,
-        }
+        tell: impl FnMut(&str),
+    ) -> Result<SchedulerConnection, ClusterError> {
+        let place = (host.as_str(), *port);
+        let Some(links) = &self.links else {
+            check_is_local(host, *port).await?;
+            return Ok(SchedulerConnection::Open(reach(|| connect(place), tell).await));
+        };
+        let connect = || async {
+            match links.connect(place, Service::Scheduler).await {
+                Err(error) if error.is_passing() => Err(error),
+                settled => Ok(settled),
+            }
+        };
+        Ok(SchedulerConnection::Linked(reach(connect, tell).await?))
     }
 
     /// For Ballista's connections to the scheduler.
     pub(super) fn to_scheduler(&self, (host, port): &(String, u16)) -> Option<EndpointOverrideFn> {
         self.links.as_ref().map(|links| links.to_scheduler(host.clone(), *port))
+    }
+}
+
+/// A connection to the scheduler on which nothing is said: it ends when the scheduler does.
+#[derive(Debug)]
+pub(super) enum SchedulerConnection {
+    /// To a scheduler of this machine.
+    Open(TcpStream),
+    /// To one that shares the secret.
+    Linked(Connection),
+}
+
+impl SchedulerConnection {
+    /// Waits until the scheduler is gone; how that showed.
+    pub(super) async fn ended(self) -> String {
+        match self {
+            Self::Open(stream) => lost(stream).await,
+            Self::Linked(connection) => connection.ended().await,
+        }
     }
 }
 

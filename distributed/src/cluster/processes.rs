@@ -16,9 +16,10 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::error::ClusterError;
-use super::executor::{log_of, remove_directory};
-use super::provider::{ExecutorProvider, ExecutorShape, ProvidedExecutor, Stop};
+use super::executor::log_of;
+use super::provider::{Arrival, ExecutorProvider, ExecutorShape, ProvidedExecutor, Stop};
 use super::scheduler::Scheduler;
+use super::work_dir::remove_directory;
 use crate::links::SECRET_VARIABLE;
 
 /// Bytes of an executor's last words that are told.
@@ -135,7 +136,8 @@ impl ExecutorProvider for LocalProcesses {
         let child = self.command(&id, shape, &directory)?.stderr(words).spawn();
         let child = child.map_err(|error| ClusterError::Start(format!("{}: {error}", self.program.path.display())))?;
         let process = Some(child.id());
-        let provided = ProvidedExecutor { id: id.clone(), process, shape, started: Instant::now() };
+        let (started, arrival) = (Instant::now(), Arrival::Started);
+        let provided = ProvidedExecutor { id: id.clone(), process, shape, started, arrival };
         let (child, has_ended) = (Mutex::new(child), watch::Sender::new(false));
         let running = Arc::new(Running { provided, child, directory, log, has_ended });
         self.children.lock().insert(id.clone(), Arc::clone(&running));

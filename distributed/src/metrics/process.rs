@@ -7,7 +7,7 @@ use quarray_engine::totals::totals;
 
 use super::MetricSource;
 use super::families::Families;
-use crate::control::resident_bytes;
+use crate::cluster::provider::resident_bytes;
 
 /// This process.
 #[derive(Debug)]
