@@ -6,7 +6,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::host::{Usage, usage};
-use crate::cluster::ExecutorProvider;
 use crate::control::{LocalClusters, NamedCluster};
 use crate::scaling::{LogEntry, ScalingMode};
 
