@@ -84,8 +84,8 @@ pub struct Scheduler {
     /// The threads that it runs on: what it does must not wait for queries.
     pub(super) threads: Handle,
     state: Arc<GuardedClusterState>,
-    jobs: Arc<InMemoryJobState>,
-    base: SessionState,
+    jobs: ThreadSafe<Arc<InMemoryJobState>>,
+    base: ThreadSafe<SessionState>,
     /// Where others reach it.
     address: SocketAddr,
     /// Where it listens itself; with a secret, only this machine comes there.
