@@ -111,7 +111,7 @@ impl Links {
     /// For Ballista's connections of an executor to its scheduler, whatever name that has for itself.
     pub fn to_scheduler(self: &Arc<Self>, host: String, port: u16) -> EndpointOverrideFn {
         let links = Arc::clone(self);
-        Arc::new(move |endpoint| Ok(links.exchanged(&endpoint, &host, port, Service::Scheduler)?))
+        Arc::new(move |endpoint| links.exchanged(&endpoint, &host, port, Service::Scheduler))
     }
 
     /// For Ballista's connections of a scheduler to executors.
@@ -135,7 +135,7 @@ impl Links {
         Arc::new(move |endpoint| {
             let (host, port) = (endpoint.uri().host(), endpoint.uri().port_u16());
             let (host, port) = host.zip(port).ok_or_else(|| format!("{} has no host and port", endpoint.uri()))?;
-            Ok(links.exchanged(&endpoint, bare(host), port, service)?)
+            links.exchanged(&endpoint, bare(host), port, service)
         })
     }
 

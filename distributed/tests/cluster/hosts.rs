@@ -293,7 +293,8 @@ pub fn be_session(listen: &str) -> TestResult {
             let (watched, seen) = (Arc::clone(&scheduler), Arc::clone(&workers));
             let watch = tokio::spawn(async move {
                 loop {
-                    seen.lock().extend(watched.needed_executors().await);
+                    let needed = watched.needed_executors().await;
+                    seen.lock().extend(needed);
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             });
