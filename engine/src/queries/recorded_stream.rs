@@ -25,12 +25,15 @@ pub(super) struct GivenRows {
 }
 
 impl GivenRows {
-    /// Drops what is left, unless the reader reads at this moment: then it does that itself, right after.
-    pub(super) fn let_go(&self) {
+    /// Drops what is left, unless the reader reads at this moment: then it does that itself, right after. Whether there
+    /// was something to drop.
+    pub(super) fn let_go(&self) -> bool {
         let left = self.stream.try_lock().and_then(|mut stream| stream.take());
+        let had_rows = left.is_some();
         // Out of the lock: what a stream holds takes its time to go.
         drop(left);
         self.reader.wake();
+        had_rows
     }
 }
 
@@ -41,18 +44,21 @@ pub(crate) struct RecordedStream {
     recording: Recording,
     /// Whether rows that nobody has asked for were not wanted in the first place.
     is_optional: bool,
+    /// Whether the reader knows that the statement was cancelled.
+    is_told: bool,
 }
 
 impl RecordedStream {
     /// The rows of a statement. Where they are optional, a reader who never asks for one has ended the statement well.
-    pub(crate) fn new(stream: SendableRecordBatchStream, recording: Recording, is_optional: bool) -> Self {
+    pub(crate) fn new(stream: SendableRecordBatchStream, mut recording: Recording, is_optional: bool) -> Self {
         let schema = stream.schema();
         let given = Arc::new(GivenRows { stream: Mutex::new(Some(stream)), reader: AtomicWaker::new() });
         recording.gives(&given);
         if recording.query().is_cancelled() {
             given.let_go();
+            recording.cancelled();
         }
-        Self { schema, given, recording, is_optional }
+        Self { schema, given, recording, is_optional, is_told: false }
     }
 }
 
@@ -70,8 +76,8 @@ impl Stream for RecordedStream {
         fence(Ordering::SeqCst);
         if self.recording.query().is_cancelled() {
             self.given.let_go();
-            let is_news = !self.recording.is_over();
             self.recording.cancelled();
+            let is_news = !std::mem::replace(&mut self.is_told, true);
             return Poll::Ready(is_news.then(|| Err(DataFusionError::External(Box::new(QueryCancelled)))));
         }
         match &polled {

@@ -60,6 +60,8 @@ pub struct RunningQuery {
     rows: AtomicU64,
     bytes: AtomicU64,
     cancel: AbortHandle,
+    is_over: AtomicBool,
+    registry: Weak<QueryRegistry>,
     details: Mutex<Details>,
 }
 
@@ -139,7 +141,26 @@ impl RunningQuery {
         fence(Ordering::SeqCst);
         let given = self.details.lock().given.upgrade();
         if let Some(given) = given {
-            given.let_go();
+            // A reader who reads at this moment ends it itself; one who does not may never come back.
+            if given.let_go() {
+                self.end(QueryState::Cancelled, None);
+            }
+        }
+    }
+
+    fn end(&self, state: QueryState, error: Option<String>) {
+        if self.is_over.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let record = self.record_as(state, error, true);
+        {
+            // What a plan holds goes with the statement, even where somebody still looks at it.
+            let mut details = self.details.lock();
+            details.plans = Vec::new();
+            details.given = Weak::new();
+        }
+        if let Some(registry) = self.registry.upgrade() {
+            registry.ended(record);
         }
     }
 
@@ -193,8 +214,8 @@ impl fmt::Debug for RunningQuery {
 /// cancelled.
 pub(crate) struct Recording {
     query: Arc<RunningQuery>,
-    registry: Arc<QueryRegistry>,
-    is_over: bool,
+    /// Where the record is to go in the end.
+    _registry: Arc<QueryRegistry>,
 }
 
 impl Recording {
@@ -216,9 +237,11 @@ impl Recording {
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             cancel,
+            is_over: AtomicBool::new(false),
+            registry: Arc::downgrade(registry),
             details: Mutex::new(Details { place: start.place.to_string(), ..Details::default() }),
         };
-        let recording = Self { query: Arc::new(query), registry: Arc::clone(registry), is_over: false };
+        let recording = Self { query: Arc::new(query), _registry: Arc::clone(registry) };
         (recording, registration)
     }
 
@@ -236,11 +259,6 @@ impl Recording {
     pub(super) fn add(&self, rows: usize, bytes: usize) {
         self.query.rows.fetch_add(rows as u64, Ordering::Relaxed);
         self.query.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Whether it has ended.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over
     }
 
     /// It has ended well.
@@ -268,17 +286,7 @@ impl Recording {
     }
 
     fn end(&mut self, state: QueryState, error: Option<String>) {
-        if std::mem::replace(&mut self.is_over, true) {
-            return;
-        }
-        let record = self.query.record_as(state, error, true);
-        {
-            // What a plan holds goes with the statement, even where somebody still looks at it.
-            let mut details = self.query.details.lock();
-            details.plans = Vec::new();
-            details.given = Weak::new();
-        }
-        self.registry.ended(record);
+        self.query.end(state, error);
     }
 
     /// Work that ends when the statement is cancelled.
