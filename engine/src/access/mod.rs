@@ -145,7 +145,9 @@ impl Confinement {
         }
         let fixed = if fixed.as_os_str().is_empty() { PathBuf::from(".") } else { fixed };
         let real = self.roots.locate(&fixed).map_err(|_| refused())?;
-        let mut text = real.join(pattern).to_string_lossy().into_owned();
+        // What nothing is joined to would end in a slash, as a folder does.
+        let found = if pattern.as_os_str().is_empty() { real } else { real.join(pattern) };
+        let mut text = found.to_string_lossy().into_owned();
         if location.ends_with('/') && !text.ends_with('/') {
             text.push('/');
         }

@@ -1,9 +1,11 @@
 //! Statements of a confined session that are no queries: what they write is in its directories, and limits stay.
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::datasource::listing::ListingTable;
+use datafusion::datasource::source_as_provider;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::dml::CopyTo;
-use datafusion::logical_expr::{LogicalPlan, Statement};
+use datafusion::logical_expr::{DmlStatement, LogicalPlan, Statement};
 
 use super::{AccessPolicy, only_reads};
 use crate::source::SourceError;
@@ -24,6 +26,10 @@ pub(crate) fn admitted(plan: LogicalPlan, access: &AccessPolicy) -> Result<Logic
             let output_url = confinement.table_location(&copy.output_url).map_err(external)?;
             Ok(Transformed::yes(LogicalPlan::Copy(CopyTo { output_url, ..copy })))
         }
+        // The store would refuse it too, but not before rows are on their way.
+        LogicalPlan::Dml(dml) if !confinement.rules().may_write && is_of_files(&dml) => {
+            Err(external(only_reads(dml.table_name.table())))
+        }
         LogicalPlan::Statement(Statement::SetVariable(set)) if is_of_server(&set.variable) => {
             Err(refused(&set.variable))
         }
@@ -33,6 +39,11 @@ pub(crate) fn admitted(plan: LogicalPlan, access: &AccessPolicy) -> Result<Logic
         other => Ok(Transformed::no(other)),
     });
     admitted.map(|admitted| admitted.data)
+}
+
+/// Whether rows would go to files.
+fn is_of_files(dml: &DmlStatement) -> bool {
+    source_as_provider(&dml.target).is_ok_and(|table| table.downcast_ref::<ListingTable>().is_some())
 }
 
 fn is_of_server(variable: &str) -> bool {
