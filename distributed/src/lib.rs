@@ -4,6 +4,7 @@
 //! [`control`] does what it decided for clusters that sessions name. [`serve`] has sessions for clients elsewhere.
 
 pub mod backend;
+pub mod choice;
 pub mod cluster;
 pub mod codec;
 pub mod control;

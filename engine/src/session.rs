@@ -31,7 +31,7 @@ use crate::source::store::StoreOptions;
 use crate::thread_safe::ThreadSafe;
 use crate::units::{annotate, lost_units};
 
-pub use listing::TableListing;
+pub use listing::{KnownNames, TableListing};
 pub use settings::SessionBuilder;
 
 /// Attached datasets, views and settings. Cheap to clone; clones share everything.
@@ -142,9 +142,12 @@ impl Session {
                 Ok(Outcome::Explain(crate::explain::explain(&query, &plan, physical.as_ref(), &place)))
             }
             true => {
-                let measured = crate::explain::analyze(physical, self.shared.context.state()).await?;
-                let note = self.backend().cluster().map(|name| format!("measured in this process, not on `{name}`\n"));
-                Ok(Outcome::Explain(note.unwrap_or_default() + &measured))
+                let task = Arc::new(TaskContext::from(&self.state()));
+                let elsewhere = self.backend().analyze(Arc::clone(&physical), task).await?;
+                match elsewhere {
+                    Some(measured) => Ok(Outcome::Explain(measured)),
+                    None => crate::explain::analyze(physical, self.shared.context.state()).await.map(Outcome::Explain),
+                }
             }
         }
     }

@@ -16,7 +16,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
 use quarray_engine::progress::Progress;
 use quarray_engine::state::{GridSettings, StateSettings, session_state};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::cancellation::CancellingEngine;
@@ -28,6 +28,9 @@ use super::{MESSAGE_BYTES_MAX, PlanCodec};
 
 /// Threads that speak with others; the work has threads of its own.
 const SERVICE_THREADS: usize = 2;
+
+/// How far the threads of tasks give way to others of the process, as `nice` counts it.
+const WORK_NICENESS: libc::c_int = 10;
 
 /// A leaving executor cancels its tasks after this: by then the scheduler has taken them back.
 const LEAVING: Duration = Duration::from_millis(500);
@@ -92,7 +95,9 @@ pub fn run_executor(settings: ExecutorSettings) -> Result<(), ClusterError> {
     }
     let runtime = Builder::new_multi_thread().worker_threads(SERVICE_THREADS).enable_all().build();
     let runtime = runtime.map_err(ClusterError::system("start threads"))?;
-    let ended = runtime.block_on(serve(&settings, work.path()));
+    let workers = workers(settings.cores).map_err(ClusterError::system("start threads"))?;
+    let ended = runtime.block_on(serve(&settings, work.path(), workers.handle()));
+    workers.shutdown_background();
     runtime.shutdown_background();
     remove_directory(work.path()).map_err(ClusterError::system("remove the work directory"))?;
     ended
@@ -111,9 +116,20 @@ pub(super) fn remove_directory(path: &Path) -> std::io::Result<()> {
     }
 }
 
-async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<(), ClusterError> {
+/// The threads of tasks, which give way to those that speak with others.
+fn workers(cores: usize) -> std::io::Result<Runtime> {
+    let give_way = || {
+        // SAFETY: a system call with three numbers, about the thread that it is made on: PRIO_PROCESS is 0, whatever its type.
+        // Where it is refused, tasks have the priority of everything else.
+        unsafe { libc::setpriority(0, 0, WORK_NICENESS) };
+    };
+    Builder::new_multi_thread().worker_threads(cores.max(1)).on_thread_start(give_way).enable_all().build()
+}
+
+async fn serve(settings: &ExecutorSettings, work_dir: &Path, workers: &Handle) -> Result<(), ClusterError> {
     let connections = Arc::new(Connections::default());
-    let engine = Arc::new(CancellingEngine::new(DefaultExecutionEngine::with_client_pool(connections)));
+    let engine = DefaultExecutionEngine::with_client_pool(connections);
+    let engine = Arc::new(CancellingEngine::new(engine, workers.clone()));
     let config = Arc::new(process_config(settings, work_dir, &engine)?);
     tokio::spawn(leave_on_signals(engine, work_dir.to_path_buf()));
     start_executor_process(config).await?;

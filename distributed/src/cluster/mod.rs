@@ -19,6 +19,7 @@ mod guard_tests;
 pub mod guarded_state;
 pub mod job;
 pub mod local;
+pub mod measured;
 pub mod outputs;
 pub mod ports;
 pub mod preparation;

@@ -86,6 +86,10 @@ pub struct Scheduler {
     service: JoinHandle<()>,
     /// Executors that hold results which are not fetched yet, by job.
     unfetched: Mutex<Vec<(JobId, HashSet<String>)>>,
+    /// Jobs whose answers were thrown away, since they may have counted twice.
+    distrusted: AtomicU64,
+    /// Jobs that were begun.
+    begun: AtomicU64,
 }
 
 impl std::fmt::Debug for Scheduler {
@@ -113,9 +117,21 @@ impl Scheduler {
             let _ = service.await;
         });
         let (threads, codec) = (Handle::current(), settings.codec);
-        let unfetched = Mutex::default();
         let (server, jobs, base) = (ThreadSafe::new(server), ThreadSafe::new(jobs), ThreadSafe::new(base));
-        Ok(Arc::new(Self { server, codec, threads, state, jobs, base, address, service, unfetched }))
+        let (unfetched, distrusted, begun) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Arc::new(Self {
+            server,
+            codec,
+            threads,
+            state,
+            jobs,
+            base,
+            address,
+            service,
+            unfetched,
+            distrusted,
+            begun,
+        }))
     }
 
     /// Where it listens.
@@ -136,6 +152,24 @@ impl Scheduler {
     /// The threads that it runs on.
     pub fn threads(&self) -> &Handle {
         &self.threads
+    }
+
+    /// How many jobs were begun: a query is one, and one more for every time that it had to run again.
+    pub fn jobs_begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// How many jobs had an answer that was thrown away, since a part of them ran again and may have counted twice.
+    pub fn jobs_distrusted(&self) -> u64 {
+        self.distrusted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_begun(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_distrusted(&self) {
+        self.distrusted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The cores of all executors.

@@ -27,7 +27,7 @@ use super::shared_chunks::SharedChunks;
 use super::work::WorkGrid;
 use crate::array::Region;
 use crate::progress::Progress;
-use crate::scan::CellTable;
+use crate::scan::{CellTable, Column};
 
 /// Reads blocks: one partition of the leaf gives the blocks of its runs, in order.
 #[derive(Debug)]
@@ -85,8 +85,14 @@ impl BlockReadExec {
     }
 
     /// Chunks that hold a selected cell, and all chunks, of the arrays together.
-    fn chunk_counts(&self) -> (u64, u64) {
-        let mut counts = (0u64, 0u64);
+    pub fn chunk_counts(&self) -> (u64, u64) {
+        let counts = self.chunk_counts_by_column().into_iter().map(|(_, counts)| counts);
+        counts.fold((0, 0), |sum, counts| (sum.0.saturating_add(counts.0), sum.1.saturating_add(counts.1)))
+    }
+
+    /// The same of each array.
+    fn chunk_counts_by_column(&self) -> Vec<(&Column, (u64, u64))> {
+        let mut counts = Vec::with_capacity(self.columns.len());
         for column in self.columns.iter().map(|&column| &self.table.columns()[column]) {
             let Some(variable) = self.table.variable(column) else { continue };
             let grid = variable.array.grid();
@@ -95,7 +101,7 @@ impl BlockReadExec {
                 needed = needed.saturating_mul(self.table.axes()[axis].positions.in_chunks(length).count());
                 all = all.saturating_mul(count);
             }
-            counts = (counts.0.saturating_add(needed), counts.1.saturating_add(all));
+            counts.push((column, (needed, all)));
         }
         counts
     }
@@ -117,6 +123,21 @@ impl BlockReadExec {
         let width = |&column: &usize| self.table.columns()[column].field.data_type().primitive_width().unwrap_or(1);
         let widths: usize = self.columns.iter().map(width).sum();
         self.work.cells().saturating_mul(widths as u64)
+    }
+
+    /// Decoded bytes of all chunks that hold a cell that is read, and of all chunks.
+    pub fn bytes_decoded(&self) -> (u64, u64) {
+        let mut bytes = (0u64, 0u64);
+        for (column, (needed, all)) in self.chunk_counts_by_column() {
+            let Some(variable) = self.table.variable(column) else { continue };
+            let grid = variable.array.grid();
+            let lengths = grid.chunk_shape().iter().zip(grid.shape()).map(|(&chunk, &cells)| chunk.min(cells));
+            let width = column.field.data_type().primitive_width().unwrap_or(1) as u64;
+            let chunk = lengths.fold(width, u64::saturating_mul);
+            bytes.0 = bytes.0.saturating_add(needed.saturating_mul(chunk));
+            bytes.1 = bytes.1.saturating_add(all.saturating_mul(chunk));
+        }
+        bytes
     }
 
     /// The columns that are read, in the order of the blocks' lists.
