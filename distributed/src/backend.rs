@@ -9,6 +9,7 @@ use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
+use futures::future::BoxFuture;
 use quarray_engine::backend::Backend;
 
 use crate::cluster::Scheduler;
@@ -80,26 +81,31 @@ impl Backend for ClusterBackend {
     }
 
     async fn analyze(&self, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<Option<String>> {
-        let order = self.order(plan, context)?;
-        let (start, mut tries) = (Instant::now(), Tries::default());
-        let finished = order.compute(&mut tries).await?;
-        let seconds = start.elapsed().as_secs_f64();
-        let summary = finished.summary();
-        let (stages, tasks) = (counted(summary.stages.len(), "stage"), counted(summary.tasks_done(), "task"));
-        let executors = counted(summary.executors().len(), "executor");
-        let (rows, place) = (finished.rows(), self.describe());
-        let mut text = format!("{rows} rows in {seconds:.3} s on {place}: {stages}, {tasks} on {executors}\n");
-        if tries.count() > 1 {
-            let lost = counted(tries.count() - 1, "time");
-            let _ = writeln!(text, "executors were lost: it ran {lost} in vain, of which nothing is told here");
-        }
-        for stage in &summary.stages {
-            let _ = write!(text, "\n{stage}");
-        }
-        Ok(Some(text))
+        // Boxed outside of the trait, where the compiler remembers that it may move between threads.
+        let measured: BoxFuture<'static, Result<String>> =
+            Box::pin(measured(self.order(plan, context)?, self.describe()));
+        measured.await.map(Some)
     }
 
     fn cluster(&self) -> Option<&str> {
         self.name.as_deref()
     }
+}
+
+/// Runs an order, leaves its rows where they are, and tells what was measured there.
+async fn measured(order: Order, place: String) -> Result<String> {
+    let (start, mut tries) = (Instant::now(), Tries::default());
+    let finished = order.compute(&mut tries).await?;
+    let (seconds, summary) = (start.elapsed().as_secs_f64(), finished.summary());
+    let (stages, tasks) = (counted(summary.stages.len(), "stage"), counted(summary.tasks_done(), "task"));
+    let (rows, executors) = (finished.rows(), counted(summary.executors().len(), "executor"));
+    let mut text = format!("{rows} rows in {seconds:.3} s on {place}: {stages}, {tasks} on {executors}\n");
+    if tries.count() > 1 {
+        let lost = counted(tries.count() - 1, "time");
+        let _ = writeln!(text, "executors were lost: it ran {lost} in vain, of which nothing is told here");
+    }
+    for stage in &summary.stages {
+        let _ = write!(text, "\n{stage}");
+    }
+    Ok(text)
 }

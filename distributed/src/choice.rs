@@ -51,7 +51,7 @@ impl Cost {
 
     fn add(&mut self, plan: &dyn ExecutionPlan, times: u64, becomes_rows: bool) {
         if let Some(read) = plan.downcast_ref::<BlockReadExec>() {
-            let bytes = read.bytes_decoded().0.saturating_mul(times);
+            let bytes = read.chunks().bytes.saturating_mul(times);
             let sum = if becomes_rows { &mut self.row_bytes } else { &mut self.array_bytes };
             *sum = sum.saturating_add(bytes);
             return;

@@ -73,7 +73,6 @@ impl LocalClusters {
         }
     }
 
-
     async fn ask(&self, name: &Located<Ident>, mode: ScalingMode) -> Result<(), Error> {
         let (name, span) = plain(name);
         match self.scale(&name, mode).await {

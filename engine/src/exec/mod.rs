@@ -5,6 +5,7 @@
 mod array_reader;
 mod assemble;
 pub mod block;
+mod chunk_counts;
 mod completion;
 mod evaluate;
 mod halo;
@@ -35,6 +36,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::scan::CellTable;
 
+pub use chunk_counts::ChunkCounts;
 pub use evaluate::{BlockColumn, CellExpressions};
 pub use origin::{GridPlan, Origin, Recipe, is_grid_operator, operator_at, origin_of};
 pub use passes::PassesExec;

@@ -18,6 +18,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::array_reader::ArrayReader;
 use super::block::{Block, block_schema};
+use super::chunk_counts::ChunkCounts;
 use super::halo::{Halo, continues};
 use super::leaf::{Descriptor, descriptors, leaf, runs};
 use super::operator::operator_methods;
@@ -27,7 +28,7 @@ use super::shared_chunks::SharedChunks;
 use super::work::WorkGrid;
 use crate::array::Region;
 use crate::progress::Progress;
-use crate::scan::{CellTable, Column};
+use crate::scan::CellTable;
 
 /// Reads blocks: one partition of the leaf gives the blocks of its runs, in order.
 #[derive(Debug)]
@@ -84,28 +85,6 @@ impl BlockReadExec {
         Ok(Self { input, table, columns, work, halo, runs, chunks, schema, origin, properties, metrics })
     }
 
-    /// Chunks that hold a selected cell, and all chunks, of the arrays together.
-    pub fn chunk_counts(&self) -> (u64, u64) {
-        let counts = self.chunk_counts_by_column().into_iter().map(|(_, counts)| counts);
-        counts.fold((0, 0), |sum, counts| (sum.0.saturating_add(counts.0), sum.1.saturating_add(counts.1)))
-    }
-
-    /// The same of each array.
-    fn chunk_counts_by_column(&self) -> Vec<(&Column, (u64, u64))> {
-        let mut counts = Vec::with_capacity(self.columns.len());
-        for column in self.columns.iter().map(|&column| &self.table.columns()[column]) {
-            let Some(variable) = self.table.variable(column) else { continue };
-            let grid = variable.array.grid();
-            let (mut needed, mut all) = (1u64, 1u64);
-            for ((&axis, &length), count) in column.axes.iter().zip(grid.chunk_shape()).zip(grid.chunk_counts()) {
-                needed = needed.saturating_mul(self.table.axes()[axis].positions.in_chunks(length).count());
-                all = all.saturating_mul(count);
-            }
-            counts.push((column, (needed, all)));
-        }
-        counts
-    }
-
     /// Cells of the partitions that are here, about.
     fn cells_here(&self) -> u64 {
         let blocks: u64 = self.runs.iter().map(|run| run.end - run.start).sum();
@@ -125,19 +104,9 @@ impl BlockReadExec {
         self.work.cells().saturating_mul(widths as u64)
     }
 
-    /// Decoded bytes of all chunks that hold a cell that is read, and of all chunks.
-    pub fn bytes_decoded(&self) -> (u64, u64) {
-        let mut bytes = (0u64, 0u64);
-        for (column, (needed, all)) in self.chunk_counts_by_column() {
-            let Some(variable) = self.table.variable(column) else { continue };
-            let grid = variable.array.grid();
-            let lengths = grid.chunk_shape().iter().zip(grid.shape()).map(|(&chunk, &cells)| chunk.min(cells));
-            let width = column.field.data_type().primitive_width().unwrap_or(1) as u64;
-            let chunk = lengths.fold(width, u64::saturating_mul);
-            bytes.0 = bytes.0.saturating_add(needed.saturating_mul(chunk));
-            bytes.1 = bytes.1.saturating_add(all.saturating_mul(chunk));
-        }
-        bytes
+    /// The chunks that are read.
+    pub fn chunks(&self) -> ChunkCounts {
+        ChunkCounts::of(&self.table, &self.columns)
     }
 
     /// The columns that are read, in the order of the blocks' lists.
@@ -163,7 +132,7 @@ impl DisplayAs for BlockReadExec {
             names.join(", "),
             axes.join(", ")
         )?;
-        let (needed, all) = self.chunk_counts();
+        let ChunkCounts { needed, all, .. } = self.chunks();
         write!(formatter, ", blocks {}, chunks {needed} of {all}", self.work.total())
     }
 }

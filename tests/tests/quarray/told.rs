@@ -219,7 +219,8 @@ fn a_join_on_a_cluster_ends_when_it_is_cancelled() {
         // The only core is there for others.
         assert!(matches!(run(&session, "SELECT count(*) AS n FROM ds WHERE t = 5"), Ending::Rows(_)));
         let took = dropped.elapsed();
-        assert!(took < Duration::from_secs(1), "by its id: {by_id}: the next query took {took:?}");
+        // A second, and the time of a query on a machine that has much to do. Without the flag it takes minutes.
+        assert!(took < Duration::from_secs(3), "by its id: {by_id}: the next query took {took:?}");
         let end = Instant::now() + Duration::from_secs(8);
         while files_below(files.path()).iter().any(|file| file.extension().is_some_and(|end| end == "arrow")) {
             assert!(Instant::now() < end, "files are left: {:?}", files_below(files.path()));
