@@ -152,4 +152,13 @@ mod tests {
         }
         assert!(coloured("SELECT 1").contains("\x1b["));
     }
+
+    #[test]
+    fn clusters_are_completed() {
+        let names = SessionNames(KnownNames { clusters: vec!["pc".to_string()], ..KnownNames::default() });
+        let line = "USE CLUSTER p";
+        let completion = quarray_lang::complete(line, line.len(), &names);
+        let texts: Vec<String> = completion.candidates.into_iter().map(|candidate| candidate.text).collect();
+        assert_eq!(texts, ["pc"]);
+    }
 }
