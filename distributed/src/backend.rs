@@ -39,12 +39,7 @@ impl ClusterBackend {
     }
 
     /// Where it runs a plan and in what stages, for `EXPLAIN`, with the reason that it runs there.
-    pub fn explain_because(
-        &self,
-        plan: &Arc<dyn ExecutionPlan>,
-        config: &SessionConfig,
-        why: &str,
-    ) -> Result<String> {
+    pub fn explain_because(&self, plan: &Arc<dyn ExecutionPlan>, config: &SessionConfig, why: &str) -> Result<String> {
         let stages = stages_of(Arc::clone(plan), config.target_partitions())?;
         let count = counted(stages.lines().count(), "stage");
         Ok(format!("{}, since {why}, in {count}\n{stages}", self.describe()))

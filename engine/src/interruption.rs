@@ -319,7 +319,11 @@ mod tests {
             let mut found = Vec::new();
             while let Some(batch) = rows.next().await {
                 let batch = batch?;
-                found.extend(arrow::array::AsArray::as_primitive::<arrow::datatypes::Int64Type>(batch.column(0)).values().to_vec());
+                found.extend(
+                    arrow::array::AsArray::as_primitive::<arrow::datatypes::Int64Type>(batch.column(0))
+                        .values()
+                        .to_vec(),
+                );
             }
             assert_eq!(found, [expected], "{sql}");
         }

@@ -106,7 +106,8 @@ pub async fn job_summary(scheduler: &Scheduler, job: &str) -> Option<JobSummary>
 impl JobSummary {
     /// What the graph of a job tells.
     pub fn of(graph: &dyn ExecutionGraph) -> Self {
-        let mut stages: Vec<_> = graph.stages().iter().map(|(number, stage)| StageSummary::of(*number, stage)).collect();
+        let mut stages: Vec<_> =
+            graph.stages().iter().map(|(number, stage)| StageSummary::of(*number, stage)).collect();
         stages.sort_by_key(|stage| stage.number);
         Self { id: graph.job_id().to_string(), stages }
     }
@@ -124,14 +125,19 @@ impl JobSummary {
     /// The sum of a counter of all operators.
     pub fn counter(&self, name: &str) -> usize {
         let operators = self.stages.iter().flat_map(|stage| &stage.operators);
-        operators.flat_map(|operator| &operator.counters).filter(|(known, _)| known == name).map(|(_, count)| count).sum()
+        operators
+            .flat_map(|operator| &operator.counters)
+            .filter(|(known, _)| known == name)
+            .map(|(_, count)| count)
+            .sum()
     }
 }
 
 impl StageSummary {
     fn of(number: usize, stage: &ExecutionStage) -> Self {
         let tasks = stage.task_infos().unwrap_or_default();
-        let done: Vec<&TaskInfo> = tasks.iter().filter(|task| matches!(task.task_status, Status::Successful(_))).collect();
+        let done: Vec<&TaskInfo> =
+            tasks.iter().filter(|task| matches!(task.task_status, Status::Successful(_))).collect();
         let (state, partitions, restarts, metrics) = match stage {
             ExecutionStage::UnResolved(stage) => (StageState::Waiting, 0, stage.stage_attempt_num, &[][..]),
             ExecutionStage::Resolved(stage) => {
@@ -189,7 +195,8 @@ impl fmt::Display for StageSummary {
         }
         formatter.write_char('\n')?;
         for operator in &self.operators {
-            let metrics = if operator.metrics.is_empty() { String::new() } else { format!(", metrics=[{}]", operator.metrics) };
+            let metrics =
+                if operator.metrics.is_empty() { String::new() } else { format!(", metrics=[{}]", operator.metrics) };
             writeln!(formatter, "{:indent$}{}{metrics}", "", operator.text, indent = 2 + 2 * operator.depth)?;
         }
         Ok(())
@@ -221,7 +228,9 @@ fn executor_of(task: &TaskInfo) -> Option<String> {
 /// Whether a task ended in a way after which its partitions run again.
 fn is_repeated(task: &TaskInfo) -> bool {
     match &task.task_status {
-        Status::Failed(failed) => failed.retryable || !matches!(failed.failed_reason, Some(FailedReason::ExecutionError(_))),
+        Status::Failed(failed) => {
+            failed.retryable || !matches!(failed.failed_reason, Some(FailedReason::ExecutionError(_)))
+        }
         Status::Running(_) | Status::Successful(_) => false,
     }
 }

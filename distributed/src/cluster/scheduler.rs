@@ -119,19 +119,7 @@ impl Scheduler {
         let (threads, codec) = (Handle::current(), settings.codec);
         let (server, jobs, base) = (ThreadSafe::new(server), ThreadSafe::new(jobs), ThreadSafe::new(base));
         let (unfetched, distrusted, begun) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Arc::new(Self {
-            server,
-            codec,
-            threads,
-            state,
-            jobs,
-            base,
-            address,
-            service,
-            unfetched,
-            distrusted,
-            begun,
-        }))
+        Ok(Arc::new(Self { server, codec, threads, state, jobs, base, address, service, unfetched, distrusted, begun }))
     }
 
     /// Where it listens.

@@ -140,7 +140,8 @@ fn in_its_place(
 ) -> Result<Arc<dyn ExecutionPlan>, CodecError> {
     let message = message::Operator::decode(bytes)?;
     let schema = SchemaMessage::decode(message.schema.as_slice())?;
-    let schema = arrow::datatypes::Schema::try_from(&schema).map_err(|error| CodecError::Malformed(error.to_string()))?;
+    let schema =
+        arrow::datatypes::Schema::try_from(&schema).map_err(|error| CodecError::Malformed(error.to_string()))?;
     let partitions = message.partitions as usize;
     // Nobody runs more partitions than there are in what it reads.
     let most = inputs.iter().map(|input| input.output_partitioning().partition_count()).max().unwrap_or(1);

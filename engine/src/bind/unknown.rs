@@ -24,7 +24,8 @@ impl Binder<'_> {
         let Some((unknown, _)) = names_in(query).into_iter().find(|(name, _)| !is_known(name)) else {
             return Ok(());
         };
-        let place = unknown.0.first().and_then(ObjectNamePart::as_ident).map_or_else(TokenSpan::empty, |part| part.span);
+        let place =
+            unknown.0.first().and_then(ObjectNamePart::as_ident).map_or_else(TokenSpan::empty, |part| part.span);
         let known = self.table_names();
         let help = closest(&plain_name(&unknown), known.iter().map(String::as_str)).map(did_you_mean);
         Err(self.error_with(place, format!("no dataset or table `{unknown}`"), help))

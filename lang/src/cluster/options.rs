@@ -122,24 +122,14 @@ impl Setting<'_, '_, '_> {
 }
 
 /// A size, which is all of the tokens `start..end`: what stands after the word `after`.
-pub(super) fn size(
-    reader: &Reader<'_, '_>,
-    after: &str,
-    start: usize,
-    end: usize,
-) -> Result<Located<u64>, Diagnostic> {
+pub(super) fn size(reader: &Reader<'_, '_>, after: &str, start: usize, end: usize) -> Result<Located<u64>, Diagnostic> {
     let (text, span) = quantity(reader, &format!("a size after {after}, such as '64 MB'"), start, end)?;
     let bytes = parse_bytes(&text).map_err(|diagnostic| diagnostic.at(span))?;
     Ok(Located::new(bytes, span))
 }
 
 /// The text of a string or of a number, which is all of the tokens `start..end`, and its place.
-fn quantity(
-    reader: &Reader<'_, '_>,
-    expected: &str,
-    start: usize,
-    end: usize,
-) -> Result<(String, Span), Diagnostic> {
+fn quantity(reader: &Reader<'_, '_>, expected: &str, start: usize, end: usize) -> Result<(String, Span), Diagnostic> {
     let span = reader.span(start, end);
     match reader.tokens.token(start) {
         Some(Token::SingleQuotedString(text)) if start + 1 == end => Ok((text.clone(), span)),

@@ -252,7 +252,10 @@ fn answers_do_not_depend_on_lost_executors() {
         field.is_well();
     }
     assert!(come.iter().all(|count| *count > 0), "moments that came: {MOMENTS:?}: {come:?} of {}", kills());
-    println!("moments that came: {MOMENTS:?}: {come:?}; jobs distrusted: {}", field.cluster.scheduler().jobs_distrusted());
+    println!(
+        "moments that came: {MOMENTS:?}: {come:?}; jobs distrusted: {}",
+        field.cluster.scheduler().jobs_distrusted()
+    );
     field.finish();
 }
 

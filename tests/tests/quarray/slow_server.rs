@@ -108,7 +108,8 @@ fn answer(head: &[String], folder: &Path, manners: &Manners) -> Vec<u8> {
     }
     let Ok(bytes) = std::fs::read(folder.join(path)) else { return plain("404 Not Found") };
     let size = bytes.len();
-    let range = head.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=").map(str::to_string));
+    let range =
+        head.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=").map(str::to_string));
     let bounds = range.as_deref().and_then(|range| range.split_once('-')).map(|(start, end)| match start {
         "" => (size.saturating_sub(end.parse().unwrap_or(0)), size),
         start => (start.parse().unwrap_or(size), end.parse::<usize>().map_or(size, |end| (end + 1).min(size))),

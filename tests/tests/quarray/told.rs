@@ -54,7 +54,13 @@ fn large_queries_go_to_the_cluster_and_it_is_told_why() {
         // One chunk of thirteen.
         (ARRAYS, 60_000, first, 0, "this process, since 59 kB to decode: not more than 60 kB"),
         (ARRAYS, 59_000, first, 1, "the cluster `pc`, since 59 kB to decode: more than 59 kB, in"),
-        (ROWS, 8 * BYTES, mean, 0, "770 kB to decode, 770 kB of them as rows, which count 8 times: not more than 6.2 MB"),
+        (
+            ROWS,
+            8 * BYTES,
+            mean,
+            0,
+            "770 kB to decode, 770 kB of them as rows, which count 8 times: not more than 6.2 MB",
+        ),
         (ROWS, 8 * BYTES - 1, mean, 1, "770 kB of them as rows, which count 8 times: more than 6.2 MB, in"),
         (ARRAYS, 0, "SELECT 1 AS one", 0, "this process, since 0 B to decode: not more than 0 B"),
     ] {
@@ -80,7 +86,8 @@ fn what_is_measured_is_what_executors_did() {
     attach(&session, "ds", &store).unwrap();
     let text = explained(&session, "EXPLAIN ANALYZE FROM ds[t[0:50]] |> REDUCE avg(a) AS m ALONG y, x");
     let lines: Vec<&str> = text.lines().collect();
-    let line = |what: &str| *lines.iter().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what}: {text}"));
+    let line =
+        |what: &str| *lines.iter().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what}: {text}"));
     assert!(line("50 rows in ").contains(" s on the cluster `pc`: 2 stages, "), "{text}");
     assert!(line("stage 1: ").contains(" on 2 executors, "), "{text}");
     assert!(line("stage 2: 1 partition in 1 task on 1 executor, ").contains(" of memory a task"), "{text}");
@@ -113,9 +120,8 @@ fn a_running_job_tells_how_far_it_is() {
         let end = Instant::now() + Duration::from_secs(10);
         let summary = loop {
             let jobs = cluster.scheduler().server().state.task_manager.get_running_job_cache();
-            let summary = jobs.keys().next().and_then(|job| {
-                runtime().block_on(job_summary(cluster.scheduler(), job.as_str()))
-            });
+            let summary =
+                jobs.keys().next().and_then(|job| runtime().block_on(job_summary(cluster.scheduler(), job.as_str())));
             match summary.filter(|summary| summary.tasks_done() > 1) {
                 Some(summary) => break summary,
                 None => assert!(Instant::now() < end, "no task has ended"),
@@ -141,7 +147,10 @@ fn a_task_that_cannot_begin_tells_its_cause() {
     for (settings, query) in [
         (ARRAYS, "FROM ds |> REDUCE avg(a) AS m ALONG t"),
         (ROWS, "SELECT cast(b AS INT) AS k, count(*) AS n FROM ds GROUP BY 1 ORDER BY n LIMIT 3"),
-        (ARRAYS, "SELECT s.n, avg(ds.a) AS m FROM (VALUES (3.2, 1), (7.7, 2)) AS s(p, n) JOIN ds ON ds.t = nearest(s.p) GROUP BY s.n"),
+        (
+            ARRAYS,
+            "SELECT s.n, avg(ds.a) AS m FROM (VALUES (3.2, 1), (7.7, 2)) AS s(p, n) JOIN ds ON ds.t = nearest(s.p) GROUP BY s.n",
+        ),
     ] {
         let session = settings.session();
         send_to(&cluster.backend())(&session);
