@@ -1,17 +1,20 @@
 //! A cluster as the backend of sessions.
 
+use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
+use futures::future::BoxFuture;
 use quarray_engine::backend::Backend;
 
 use crate::cluster::Scheduler;
 use crate::cluster::delivery::deliver;
-use crate::cluster::job::Order;
+use crate::cluster::job::{Order, Tries};
 use crate::cluster::preparation::{plan_settings, prepared};
 use crate::cluster::stages::{counted, stages_of};
 
@@ -44,6 +47,17 @@ impl ClusterBackend {
         self.in_use = Some(Arc::clone(uses));
         self
     }
+
+    /// Where it runs a plan and in what stages, for `EXPLAIN`, with the reason that it runs there.
+    pub fn explain_because(&self, plan: &Arc<dyn ExecutionPlan>, config: &SessionConfig, why: &str) -> Result<String> {
+        let stages = stages_of(Arc::clone(plan), config.target_partitions())?;
+        let count = counted(stages.lines().count(), "stage");
+        Ok(format!("{}, since {why}, in {count}\n{stages}", self.describe()))
+    }
+
+    fn order(&self, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<Order> {
+        Ok(Order { scheduler: Arc::clone(&self.scheduler), plan: prepared(plan)?, context })
+    }
 }
 
 #[async_trait]
@@ -53,7 +67,7 @@ impl Backend for ClusterBackend {
         plan: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        Ok(deliver(Order { scheduler: Arc::clone(&self.scheduler), plan: prepared(plan)?, context }))
+        Ok(deliver(self.order(plan, context)?))
     }
 
     fn configure(&self, config: SessionConfig) -> SessionConfig {
@@ -68,12 +82,35 @@ impl Backend for ClusterBackend {
     }
 
     fn explain(&self, plan: &Arc<dyn ExecutionPlan>, config: &SessionConfig) -> Result<String> {
-        let stages = stages_of(Arc::clone(plan), config.target_partitions())?;
-        let count = counted(stages.lines().count(), "stage");
-        Ok(format!("{}, since the session uses it, in {count}\n{stages}", self.describe()))
+        self.explain_because(plan, config, "the session uses it")
+    }
+
+    async fn analyze(&self, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<Option<String>> {
+        // Boxed outside of the trait, where the compiler remembers that it may move between threads.
+        let measured: BoxFuture<'static, Result<String>> =
+            Box::pin(measured(self.order(plan, context)?, self.describe()));
+        measured.await.map(Some)
     }
 
     fn cluster(&self) -> Option<&str> {
         self.name.as_deref()
     }
+}
+
+/// Runs an order, leaves its rows where they are, and tells what was measured there.
+async fn measured(order: Order, place: String) -> Result<String> {
+    let (start, mut tries) = (Instant::now(), Tries::default());
+    let finished = order.compute(&mut tries).await?;
+    let (seconds, summary) = (start.elapsed().as_secs_f64(), finished.summary());
+    let (stages, tasks) = (counted(summary.stages.len(), "stage"), counted(summary.tasks_done(), "task"));
+    let (rows, executors) = (finished.rows(), counted(summary.executors().len(), "executor"));
+    let mut text = format!("{rows} rows in {seconds:.3} s on {place}: {stages}, {tasks} on {executors}\n");
+    if tries.count() > 1 {
+        let lost = counted(tries.count() - 1, "time");
+        let _ = writeln!(text, "executors were lost: it ran {lost} in vain, of which nothing is told here");
+    }
+    for stage in &summary.stages {
+        let _ = write!(text, "\n{stage}");
+    }
+    Ok(text)
 }

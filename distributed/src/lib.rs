@@ -6,6 +6,7 @@
 
 pub mod autoscaler;
 pub mod backend;
+pub mod choice;
 pub mod cluster;
 pub mod codec;
 pub mod control;

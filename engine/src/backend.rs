@@ -6,11 +6,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 use quarray_lang::cluster::ClusterStatement;
 
 use crate::error::Error;
+use crate::interruption::execute_interruptibly;
 use crate::outcome::Outcome;
 use crate::session::Session;
 
@@ -37,6 +38,12 @@ pub trait Backend: Debug + Send + Sync {
         Ok(self.describe())
     }
 
+    /// Runs a plan and throws its rows away, for `EXPLAIN ANALYZE`: the text of what was measured. `None`: the plan is for
+    /// this process, where it can be measured by whoever has it.
+    async fn analyze(&self, _plan: Arc<dyn ExecutionPlan>, _context: Arc<TaskContext>) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// The name of the cluster that it is, if it is one.
     fn cluster(&self) -> Option<&str> {
         None
@@ -48,6 +55,11 @@ pub trait Backend: Debug + Send + Sync {
 pub trait Clusters: Debug + Send + Sync {
     /// Carries out a statement of a session.
     async fn run(&self, statement: ClusterStatement, session: &Session) -> Result<Outcome, Error>;
+
+    /// The names of the clusters, as far as they are known at once.
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// This process.
@@ -61,7 +73,7 @@ impl Backend for Local {
         plan: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        execute_stream(plan, context)
+        execute_interruptibly(plan, context)
     }
 
     fn describe(&self) -> String {

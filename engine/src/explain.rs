@@ -16,7 +16,7 @@ use futures::TryStreamExt;
 
 use crate::error::Error;
 use crate::outcome::DatasetSummary;
-use peak_memory::PeakMemory;
+pub use peak_memory::PeakMemory;
 
 /// The query as plain SQL over cells, and its plans.
 /// `place` is where it would run.

@@ -10,6 +10,7 @@ pub mod error;
 pub mod exec;
 pub mod explain;
 pub mod functions;
+pub mod interruption;
 pub mod kernel;
 pub mod labelled;
 pub mod logical;

@@ -41,7 +41,7 @@ use crate::source::store::StoreOptions;
 use crate::thread_safe::ThreadSafe;
 use crate::units::{annotate, lost_units};
 
-pub use listing::TableListing;
+pub use listing::{KnownNames, TableListing};
 pub use outline::{StatementClass, StatementOutline};
 pub use qualified::{CATALOG, SCHEMA};
 pub use settings::SessionBuilder;
@@ -204,10 +204,12 @@ impl Session {
                 Ok(Outcome::Explain(crate::explain::explain(&query, &plan, physical.as_ref(), &place)))
             }
             true => {
+                let task = Arc::new(TaskContext::from(&self.state()));
+                if let Some(measured) = self.backend().analyze(Arc::clone(&physical), task).await? {
+                    return Ok(Outcome::Explain(measured));
+                }
                 self.runs(&physical, &Local);
-                let measured = crate::explain::analyze(physical, self.own_state()).await?;
-                let note = self.backend().cluster().map(|name| format!("measured in this process, not on `{name}`\n"));
-                Ok(Outcome::Explain(note.unwrap_or_default() + &measured))
+                crate::explain::analyze(physical, self.own_state()).await.map(Outcome::Explain)
             }
         }
     }

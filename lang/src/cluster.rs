@@ -5,7 +5,7 @@
 //! ALTER CLUSTER name SCALE TO n
 //! ALTER CLUSTER name ADAPT BETWEEN a AND b
 //! DROP CLUSTER [IF EXISTS] name
-//! USE CLUSTER name
+//! USE CLUSTER name [ABOVE 'size']
 //! USE LOCAL
 //! SHOW CLUSTERS
 //! SHOW {EXECUTORS | JOBS | SCALING} [FROM name]
@@ -19,8 +19,9 @@
 //! ```
 //!
 //! Options come in any order, each at most once; what is not said is for the engine to choose. Without FROM, the
-//! cluster in use is meant. The words are keywords only here: a column may be called `cluster` or `jobs`. IF, WITH,
-//! FROM, SCALE and ADAPT name a cluster only in quotes. Other statements that begin with USE or SHOW are SQL.
+//! cluster in use is meant. USE CLUSTER sends every query to the cluster; with ABOVE those that decode more than so much,
+//! the others run in the session's process. The words are keywords only here: a column may be called `cluster` or `jobs`. IF, WITH,
+//! FROM, SCALE, ADAPT and ABOVE name a cluster only in quotes. Other statements that begin with USE or SHOW are SQL.
 
 mod forms;
 mod options;
@@ -71,10 +72,13 @@ pub enum ClusterStatement {
         /// Whether there may be no such cluster.
         if_exists: bool,
     },
-    /// `USE CLUSTER name`: where queries of this session run from now on.
+    /// `USE CLUSTER name [ABOVE 'size']`: where queries of this session run from now on.
     Use {
         /// The cluster.
         name: Located<Ident>,
+        /// Bytes that a query decodes at most when it runs in the session's process; without them every query goes to the
+        /// cluster.
+        above: Option<Located<u64>>,
     },
     /// `USE LOCAL`: queries run in this process from now on.
     UseLocal,
@@ -102,7 +106,7 @@ impl ClusterStatement {
             | Self::Scale { name, .. }
             | Self::Adapt { name, .. }
             | Self::Drop { name, .. }
-            | Self::Use { name } => Some(name),
+            | Self::Use { name, .. } => Some(name),
             Self::Show { from, .. } => from.as_ref(),
             Self::UseLocal | Self::ShowClusters | Self::CancelJob { .. } => None,
         }

@@ -34,6 +34,21 @@ pub fn bytes_text(bytes: u64) -> String {
     format!("{number} {unit}")
 }
 
+/// A size for people, about: in the largest decimal unit that it has at least one of, with two digits.
+pub fn rounded_bytes_text(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    let mut units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    // What would be rounded to a thousand has the next unit.
+    while value >= 999.5
+        && let Some(larger) = units.next()
+    {
+        (value, unit) = (value / 1000.0, larger);
+    }
+    let is_whole = unit == "B" || value >= 9.95 || (value * 10.0).round() % 10.0 == 0.0;
+    if is_whole { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
+}
+
 /// A duration in the largest unit that it has a whole number of, as [`parse_duration`] reads it. Parts of a millisecond
 /// are left out.
 pub fn duration_text(duration: Duration) -> String {

@@ -3,7 +3,7 @@
 use quarray_distributed::serve::RemoteSession;
 use quarray_engine::outcome::DatasetSummary;
 use quarray_engine::progress::ProgressSnapshot;
-use quarray_engine::session::TableListing;
+use quarray_engine::session::{KnownNames, TableListing};
 use quarray_engine::source::store::StoreOptions;
 use quarray_engine::{Error, Outcome, Session};
 
@@ -56,10 +56,10 @@ impl AnySession {
         }
     }
 
-    /// Names and functions, as far as they are known at once. Not for use on threads of a runtime.
-    pub fn names_at_once(&self) -> (Vec<TableListing>, Vec<String>) {
+    /// What a line can be completed with, as far as it is known at once. Not for use on threads of a runtime.
+    pub fn names_at_once(&self) -> KnownNames {
         match self {
-            Self::Here(session) => (session.tables(), session.functions()),
+            Self::Here(session) => session.known_names(),
             Self::There(session) => session.names_at_once(),
         }
     }

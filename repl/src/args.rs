@@ -129,25 +129,12 @@ impl Args {
 
 /// Bytes of a size such as `1048576`, `400MB` (decimal), `2GiB` (binary) or `1.5 GB`.
 pub fn parse_bytes(text: &str) -> Result<usize, String> {
-    let text = text.trim();
-    let unit_start = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_start);
-    let wrong = || format!("`{text}` is no size; write it as 400MB or 2GiB");
-    let factor: f64 = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "k" | "kb" => 1e3,
-        "m" | "mb" => 1e6,
-        "g" | "gb" => 1e9,
-        "t" | "tb" => 1e12,
-        "kib" => 1024.0,
-        "mib" => 1024.0 * 1024.0,
-        "gib" => 1024.0 * 1024.0 * 1024.0,
-        "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-        _ => return Err(wrong()),
-    };
-    let bytes = number.trim().parse::<f64>().map_err(|_| wrong())? * factor;
-    // Any size a machine can have is below 2^53: the conversion is exact.
-    if bytes.is_finite() && (1.0..9.0e15).contains(&bytes) { Ok(bytes as usize) } else { Err(wrong()) }
+    let bytes = quarray_lang::quantity::parse_bytes(text).map_err(|error| error.to_string())?;
+    match usize::try_from(bytes) {
+        Ok(0) => Err(format!("expected a size of at least 1 B, found '{text}'")),
+        Ok(bytes) => Ok(bytes),
+        Err(_) => Err(format!("expected a size of at most {} B, found '{text}'", usize::MAX)),
+    }
 }
 
 pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {

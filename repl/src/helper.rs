@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use quarray_engine::session::TableListing;
+use quarray_engine::session::KnownNames;
 use quarray_lang::complete::{ColumnKind, Names};
 use quarray_lang::highlight::TokenClass;
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
@@ -66,23 +66,22 @@ impl Completer for ShellHelper {
             if meta::wants_file(line) {
                 return FilenameCompleter::new().complete(line, cursor, context);
             }
-            let tables = || self.session.names_at_once().0.into_iter().map(|table| table.name).collect();
+            let tables = || self.session.names_at_once().tables.into_iter().map(|table| table.name).collect();
             let (start, texts) = meta::complete(line.get(..cursor).unwrap_or(line), tables);
             return Ok((start, texts.into_iter().map(same).collect()));
         }
-        let (tables, functions) = self.session.names_at_once();
-        let names = SessionNames(tables, functions);
+        let names = SessionNames(self.session.names_at_once());
         let completion = quarray_lang::complete(line, cursor, &names);
         Ok((completion.start, completion.candidates.into_iter().map(|candidate| same(candidate.text)).collect()))
     }
 }
 
 /// The names of a session at one instant.
-struct SessionNames(Vec<TableListing>, Vec<String>);
+struct SessionNames(KnownNames);
 
 impl Names for SessionNames {
     fn tables(&self) -> Vec<String> {
-        self.0.iter().map(|table| table.name.clone()).collect()
+        self.0.tables.iter().map(|table| table.name.clone()).collect()
     }
 
     fn columns(&self, name: &str) -> Vec<(String, ColumnKind)> {
@@ -92,13 +91,17 @@ impl Names for SessionNames {
             "variable" => ColumnKind::Variable,
             _ => ColumnKind::Column,
         };
-        let table = self.0.iter().find(|table| table.name == name);
+        let table = self.0.tables.iter().find(|table| table.name == name);
         let columns = table.map(|table| table.columns.as_slice()).unwrap_or_default();
         columns.iter().map(|(column, text)| (column.clone(), kind(text))).collect()
     }
 
     fn functions(&self) -> Vec<String> {
-        self.1.clone()
+        self.0.functions.clone()
+    }
+
+    fn clusters(&self) -> Vec<String> {
+        self.0.clusters.clone()
     }
 }
 
@@ -148,5 +151,14 @@ mod tests {
             assert_eq!(plain, line);
         }
         assert!(coloured("SELECT 1").contains("\x1b["));
+    }
+
+    #[test]
+    fn clusters_are_completed() {
+        let names = SessionNames(KnownNames { clusters: vec!["pc".to_string()], ..KnownNames::default() });
+        let line = "USE CLUSTER p";
+        let completion = quarray_lang::complete(line, line.len(), &names);
+        let texts: Vec<String> = completion.candidates.into_iter().map(|candidate| candidate.text).collect();
+        assert_eq!(texts, ["pc"]);
     }
 }

@@ -15,6 +15,8 @@ mod flight;
 mod golden;
 #[path = "quarray/layouts.rs"]
 mod layouts;
+#[path = "quarray/losses.rs"]
+mod losses;
 #[path = "quarray/metrics.rs"]
 mod metrics;
 #[path = "quarray/property.rs"]
@@ -25,11 +27,15 @@ mod reference;
 mod run;
 #[path = "quarray/scenario.rs"]
 mod scenario;
+#[path = "quarray/slow_server.rs"]
+mod slow_server;
 #[path = "quarray/stages.rs"]
 mod stages;
 #[path = "quarray/store.rs"]
 mod store;
 #[path = "quarray/tidy.rs"]
 mod tidy;
+#[path = "quarray/told.rs"]
+mod told;
 #[path = "quarray/wire.rs"]
 mod wire;

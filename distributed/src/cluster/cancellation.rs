@@ -1,12 +1,14 @@
 //! Tasks that end when they are cancelled.
 //!
 //! Ballista aborts the future of a task, but not what that future has spawned: cancelled work would run to its end. Here
-//! a stage's streams are cut as soon as the future is dropped, and with them everything below.
+//! a stage's streams are cut as soon as the future is dropped, and with them everything below; joins that are in the middle
+//! of a batch look up and end. The work itself is on threads of its own, since a future that is being polled cannot be
+//! dropped: Ballista's own thread only waits for it, and hears at once that the task is cancelled.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,19 +19,25 @@ use ballista_core::serde::protobuf::{RuntimeStatsReport, ShuffleWritePartition, 
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::metrics::{Gauge, Metric, MetricValue, MetricsSet};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use datafusion::prelude::SessionConfig;
 use futures::stream::{AbortHandle, Abortable, Stream};
 use parking_lot::Mutex;
+use quarray_engine::explain::PeakMemory;
+use quarray_engine::interruption::{Interruption, interruptible};
 use quarray_engine::totals::totals;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
+use super::measured::PEAK_MEMORY;
 use super::task_failure::told;
 use crate::metrics::task_totals;
 
@@ -43,6 +51,7 @@ const PREDECESSOR_WAIT_MAX: Duration = Duration::from_secs(30);
 pub struct CancellingEngine {
     inner: DefaultExecutionEngine,
     tasks: Arc<Tasks>,
+    threads: Handle,
 }
 
 /// The place of a task: what it writes has its name of this.
@@ -55,9 +64,9 @@ struct Tasks {
 }
 
 impl CancellingEngine {
-    /// Around Ballista's engine.
-    pub fn new(inner: DefaultExecutionEngine) -> Self {
-        Self { inner, tasks: Arc::default() }
+    /// Around Ballista's engine; tasks work on these threads.
+    pub fn new(inner: DefaultExecutionEngine, threads: Handle) -> Self {
+        Self { inner, tasks: Arc::default(), threads }
     }
 
     /// Whether no task is there.
@@ -84,13 +93,17 @@ impl ExecutionEngine for CancellingEngine {
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
         let cancellation = Arc::new(Cancellation::default());
-        let inputs = plan.children().into_iter().cloned();
-        let inputs = inputs.map(|input| Arc::new(CancellableExec::new(input, &cancellation)) as _).collect();
+        let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
+        for input in plan.children() {
+            let (input, _) = interruptible(Arc::clone(input), &cancellation.interruption)?;
+            inputs.push(Arc::new(CancellableExec::new(input, &cancellation)));
+        }
         let plan = plan.replace_children(inputs, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))?;
         let slot = (job_id.clone(), stage_id, task_id);
         let ids = global_output_partition_ids;
         let inner = self.inner.create_query_stage_exec(job_id, stage_id, task_id, ids, plan, work_dir, config)?;
-        Ok(Arc::new(CancellableStage { inner, cancellation, slot, tasks: Arc::clone(&self.tasks) }))
+        let (tasks, threads) = (Arc::clone(&self.tasks), self.threads.clone());
+        Ok(Arc::new(CancellableStage { inner, cancellation, slot, tasks, threads, memory: Mutex::default() }))
     }
 }
 
@@ -101,6 +114,29 @@ struct CancellableStage {
     cancellation: Arc<Cancellation>,
     slot: Slot,
     tasks: Arc<Tasks>,
+    threads: Handle,
+    /// The memory that it works with, once it does.
+    memory: Mutex<Option<Arc<PeakMemory>>>,
+}
+
+impl CancellableStage {
+    /// What a task works with, its memory measured.
+    fn measured(&self, context: &TaskContext) -> Result<Arc<TaskContext>> {
+        let runtime = context.runtime_env();
+        let memory = Arc::new(PeakMemory::new(Arc::clone(&runtime.memory_pool)));
+        *self.memory.lock() = Some(Arc::clone(&memory));
+        let runtime = RuntimeEnvBuilder::from_runtime_env(&runtime).with_memory_pool(memory as _).build_arc()?;
+        Ok(Arc::new(TaskContext::new(
+            context.task_id(),
+            context.session_id(),
+            context.session_config().clone(),
+            context.scalar_functions().clone(),
+            context.higher_order_functions().clone(),
+            context.aggregate_functions().clone(),
+            context.window_functions().clone(),
+            runtime,
+        )))
+    }
 }
 
 impl fmt::Debug for Tasks {
@@ -126,7 +162,14 @@ impl QueryStageExecutor for CancellableStage {
         let counted = task_totals().begin();
         totals().watch_pool(context.memory_pool());
         self.tasks.take_place(&self.slot, &self.cancellation).await;
-        let written = self.inner.execute_query_stage(task_id, context).await;
+        let (inner, context) = (Arc::clone(&self.inner), self.measured(&context)?);
+        let mut work = JoinSet::new();
+        work.spawn_on(async move { inner.execute_query_stage(task_id, context).await }, &self.threads);
+        let written = match work.join_next().await {
+            Some(Ok(written)) => written,
+            Some(Err(error)) => Err(DataFusionError::Internal(format!("a task broke off: {error}"))),
+            None => Err(DataFusionError::Internal("a task was not begun".to_string())),
+        };
         if let Ok(written) = &written {
             task_totals().add_task(written, &self.inner.collect_plan_metrics());
         }
@@ -139,7 +182,14 @@ impl QueryStageExecutor for CancellableStage {
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
-        self.inner.collect_plan_metrics()
+        let mut metrics = self.inner.collect_plan_metrics();
+        if let (Some(top), Some(memory)) = (metrics.first_mut(), self.memory.lock().as_ref()) {
+            let gauge = Gauge::new();
+            gauge.set(memory.peak());
+            let value = MetricValue::Gauge { name: PEAK_MEMORY.into(), gauge };
+            top.push(Arc::new(Metric::new(value, None)));
+        }
+        metrics
     }
 
     fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {
@@ -177,7 +227,7 @@ impl Tasks {
 /// Whether a task is cancelled, and the streams that are to be cut then.
 #[derive(Debug, Default)]
 struct Cancellation {
-    is_cancelled: AtomicBool,
+    interruption: Interruption,
     handles: Mutex<Vec<AbortHandle>>,
     /// Streams that are not dropped yet.
     streams: AtomicUsize,
@@ -186,12 +236,12 @@ struct Cancellation {
 impl Cancellation {
     fn cancel(&self) {
         let mut handles = self.handles.lock();
-        self.is_cancelled.store(true, Ordering::Release);
+        self.interruption.interrupt();
         handles.drain(..).for_each(|handle| handle.abort());
     }
 
     fn is_cancelled(&self) -> bool {
-        self.is_cancelled.load(Ordering::Acquire)
+        self.interruption.is_interrupted()
     }
 
     fn cuttable(self: &Arc<Self>, stream: SendableRecordBatchStream) -> SendableRecordBatchStream {

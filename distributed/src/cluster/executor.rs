@@ -20,7 +20,7 @@ use futures::FutureExt;
 use quarray_engine::access::AccessPolicy;
 use quarray_engine::progress::Progress;
 use quarray_engine::state::{GridSettings, StateSettings, session_state};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::cancellation::CancellingEngine;
@@ -37,6 +37,9 @@ use crate::metrics::{Metrics, MetricsEndpoint, TasksSource, router};
 
 /// Threads that speak with others; the work has threads of its own.
 const SERVICE_THREADS: usize = 2;
+
+/// How far the threads of tasks give way to others of the process, as `nice` counts it.
+const WORK_NICENESS: libc::c_int = 10;
 
 /// A leaving executor cancels its tasks after this: by then the scheduler has taken them back.
 const LEAVING: Duration = Duration::from_millis(500);
@@ -129,7 +132,9 @@ pub fn run_executor(settings: ExecutorSettings) -> Result<ExecutorEnd, ClusterEr
     }
     let runtime = Builder::new_multi_thread().worker_threads(SERVICE_THREADS).enable_all().build();
     let runtime = runtime.map_err(ClusterError::system("start threads"))?;
-    let ended = runtime.block_on(serve(&settings, work.path()));
+    let workers = workers(settings.cores).map_err(ClusterError::system("start threads"))?;
+    let ended = runtime.block_on(serve(&settings, work.path(), workers.handle()));
+    workers.shutdown_background();
     runtime.shutdown_background();
     let removed = work.remove();
     match ended? {
@@ -139,7 +144,17 @@ pub fn run_executor(settings: ExecutorSettings) -> Result<ExecutorEnd, ClusterEr
     }
 }
 
-async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<ExecutorEnd, ClusterError> {
+/// The threads of tasks, which give way to those that speak with others.
+fn workers(cores: usize) -> std::io::Result<Runtime> {
+    let give_way = || {
+        // SAFETY: a system call with three numbers, about the thread that it is made on: PRIO_PROCESS is 0, whatever its type.
+        // Where it is refused, tasks have the priority of everything else.
+        unsafe { libc::setpriority(0, 0, WORK_NICENESS) };
+    };
+    Builder::new_multi_thread().worker_threads(cores.max(1)).on_thread_start(give_way).enable_all().build()
+}
+
+async fn serve(settings: &ExecutorSettings, work_dir: &Path, workers: &Handle) -> Result<ExecutorEnd, ClusterError> {
     let (mut terminate, mut interrupt) = signals()?;
     let mut asked = signal(SignalKind::user_defined1()).map_err(ClusterError::system("listen for signals"))?;
     let opening = ExecutorOpening::make(settings, work_dir).await?;
@@ -152,7 +167,8 @@ async fn serve(settings: &ExecutorSettings, work_dir: &Path) -> Result<ExecutorE
         _ = asked.recv() => return Ok(ExecutorEnd::Signal),
     };
     let connections = Arc::new(Connections::through(opening.links.clone()));
-    let engine = Arc::new(CancellingEngine::new(DefaultExecutionEngine::with_client_pool(connections)));
+    let engine = DefaultExecutionEngine::with_client_pool(connections);
+    let engine = Arc::new(CancellingEngine::new(engine, workers.clone()));
     let config = Arc::new(process_config(settings, &opening, work_dir, &engine)?);
     let (id, health) = (config.executor_id.clone(), config.health.clone());
     let _endpoint = tell_metrics(settings, &config)?;

@@ -1,12 +1,14 @@
 //! One physical plan as a job: submitted in this process, waited for, believed only if nothing was counted twice.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ballista_core::JobId;
 use ballista_core::serde::protobuf::job_status::Status;
 use ballista_core::serde::protobuf::{JobStatus, PartitionLocation, SuccessfulJob};
+use ballista_scheduler::state::execution_graph::ExecutionGraphBox;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::AsExecutionPlan;
@@ -16,8 +18,9 @@ use tokio::sync::mpsc;
 
 use super::MESSAGE_BYTES_MAX;
 use super::error::ClusterError;
-use super::measured;
+use super::measured::JobSummary;
 use super::outputs::{holders, is_tainted, last_locations};
+use super::recorded;
 use super::scheduler::Scheduler;
 use super::task_failure::heard;
 
@@ -61,6 +64,11 @@ pub struct Tries {
 }
 
 impl Tries {
+    /// How often it was tried.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// One more try is needed, for this reason.
     pub fn again(&mut self, reason: String) {
         self.last = reason;
@@ -76,11 +84,30 @@ impl Tries {
 }
 
 /// A job whose result waits to be fetched. What it holds on executors is removed when this is dropped.
-#[derive(Debug)]
 pub struct FinishedJob {
     /// Where the result's partitions lie; those without rows may be missing.
     pub locations: BTreeMap<u32, PartitionLocation>,
+    graph: ExecutionGraphBox,
     _job: Job,
+}
+
+impl FinishedJob {
+    /// What it did.
+    pub fn summary(&self) -> JobSummary {
+        JobSummary::of(self.graph.as_ref())
+    }
+
+    /// The rows of its result.
+    pub fn rows(&self) -> u64 {
+        let statistics = self.locations.values().filter_map(|location| location.partition_stats.as_ref());
+        statistics.filter_map(|statistics| u64::try_from(statistics.num_rows).ok()).sum()
+    }
+}
+
+impl fmt::Debug for FinishedJob {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("FinishedJob").field("locations", &self.locations.len()).finish_non_exhaustive()
+    }
 }
 
 /// Why a try ended.
@@ -140,6 +167,7 @@ impl Order {
         if let Some(query) = self.query() {
             query.add_job(&id.to_string());
         }
+        self.scheduler.note_begun();
         Ok(Job { scheduler: Arc::clone(&self.scheduler), id, is_over: false })
     }
 
@@ -150,14 +178,15 @@ impl Order {
         }
         // A job that cannot be looked at cannot be believed.
         let Some(graph) = graph.filter(|graph| !is_tainted(graph.as_ref())) else {
+            self.scheduler.note_distrusted();
             return Err(Ending::Lost("a part of the query ran again and may have counted twice".to_string()));
         };
         if let Some(query) = self.query() {
-            measured::tell(&query, graph.as_ref());
+            recorded::tell(&query, graph.as_ref());
         }
         let locations = last_locations(success.partition_location);
         self.scheduler.hold_result(&job.id, holders(locations.values()));
-        Ok(FinishedJob { locations, _job: job })
+        Ok(FinishedJob { locations, graph, _job: job })
     }
 
     /// The query that the plan is run for, where it is one of a session.

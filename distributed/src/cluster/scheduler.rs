@@ -98,6 +98,10 @@ pub struct Scheduler {
     /// Executors that hold results which are not fetched yet, by job.
     unfetched: Mutex<Vec<(JobId, HashSet<String>)>>,
     observer: ObserverPlace,
+    /// Jobs whose answers were thrown away, since they may have counted twice.
+    distrusted: AtomicU64,
+    /// Jobs that were begun.
+    begun: AtomicU64,
 }
 
 impl std::fmt::Debug for Scheduler {
@@ -122,6 +126,7 @@ impl Scheduler {
         });
         let (threads, codec) = (Handle::current(), settings.codec);
         let (unfetched, observer) = (Mutex::default(), ObserverPlace::default());
+        let (distrusted, begun) = (AtomicU64::new(0), AtomicU64::new(0));
         let (server, jobs, base) = (ThreadSafe::new(server), ThreadSafe::new(jobs), ThreadSafe::new(base));
         Ok(Arc::new(Self {
             server,
@@ -137,6 +142,8 @@ impl Scheduler {
             service,
             unfetched,
             observer,
+            distrusted,
+            begun,
         }))
     }
 
@@ -178,6 +185,24 @@ impl Scheduler {
     /// The threads that it runs on.
     pub fn threads(&self) -> &Handle {
         &self.threads
+    }
+
+    /// How many jobs were begun: a query is one, and one more for every time that it had to run again.
+    pub fn jobs_begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// How many jobs had an answer that was thrown away, since a part of them ran again and may have counted twice.
+    pub fn jobs_distrusted(&self) -> u64 {
+        self.distrusted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_begun(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_distrusted(&self) {
+        self.distrusted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The cores of all executors.

@@ -10,6 +10,7 @@ use datafusion::error::DataFusionError;
 use quarray_engine::source::SourceError;
 
 use super::error::ClusterError;
+use crate::codec::{CodecError, Unprepared};
 
 /// Marks that no message has: before a failure, between its class and its message, behind it.
 const START: &str = "\u{1}quarray:";
@@ -42,7 +43,11 @@ pub fn told(error: DataFusionError) -> DataFusionError {
     let Some(failure) = failure_of(&error) else { return error };
     let is_of_a_store = match error.find_root() {
         DataFusionError::External(inner) => {
-            matches!(inner.downcast_ref::<SourceError>(), Some(SourceError::Store { .. }))
+            let source = match inner.downcast_ref::<Unprepared>() {
+                Some(Unprepared(CodecError::Source(source))) => Some(source),
+                _ => inner.downcast_ref::<SourceError>(),
+            };
+            matches!(source, Some(SourceError::Store { .. }))
         }
         _ => false,
     };
@@ -119,6 +124,19 @@ mod tests {
         let (text, is_retried) = sent(DataFusionError::External(Box::new(store.clone())));
         assert!(is_retried);
         assert_eq!(heard(&text).to_string(), store.to_string());
+    }
+
+    #[test]
+    fn what_cannot_be_prepared_is_told_and_tried_again_where_that_may_help() {
+        let sent_of = |cause: CodecError| sent(Unprepared(cause).into());
+        let store = SourceError::Store { uri: "s3://b".to_string(), message: "no answer within 30 s".to_string() };
+        let (text, is_retried) = sent_of(CodecError::Source(store));
+        assert!(is_retried);
+        assert_eq!(heard(&text).to_string(), "an executor cannot prepare its task: s3://b: no answer within 30 s");
+        let missing = SourceError::NotFound { uri: "s3://b".to_string(), message: "no array or group".to_string() };
+        let (text, is_retried) = sent_of(CodecError::Source(missing));
+        assert!(!is_retried);
+        assert_eq!(heard(&text).to_string(), "an executor cannot prepare its task: s3://b: no array or group");
     }
 
     #[test]

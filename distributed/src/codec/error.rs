@@ -3,6 +3,8 @@
 use datafusion::error::DataFusionError;
 use quarray_engine::source::SourceError;
 
+use super::unprepared::Unprepared;
+
 /// An error of the wire form.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CodecError {
@@ -109,6 +111,9 @@ impl From<DataFusionError> for CodecError {
             DataFusionError::External(inner) => {
                 if let Some(codec) = inner.downcast_ref::<Self>() {
                     return codec.clone();
+                }
+                if let Some(Unprepared(cause)) = inner.downcast_ref::<Unprepared>() {
+                    return cause.clone();
                 }
                 match inner.downcast_ref::<SourceError>() {
                     Some(source) => Self::Source(source.clone()),

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr, Extension, LogicalPlan, Scala
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::logical_plan::from_proto::parse_expr;
 use datafusion_proto::logical_plan::to_proto::serialize_expr;
-use datafusion_proto::protobuf::LogicalExprNode;
+use datafusion_proto::protobuf::{FromProtoError, LogicalExprNode};
 use prost::Message;
 use quarray_engine::exec::AggregateSpec;
 use quarray_engine::functions::{LabelTable, NearestLabel, aggregate_functions, scalar_functions};
@@ -47,7 +47,10 @@ impl Expressions {
     /// The expression of these bytes.
     pub fn decode(&self, bytes: &[u8], context: &TaskContext) -> Result<Expr, CodecError> {
         let node = LogicalExprNode::decode(bytes)?;
-        parse_expr(&node, context, self).map_err(|error| CodecError::Malformed(error.to_string()))
+        parse_expr(&node, context, self).map_err(|error| match error {
+            FromProtoError::DataFusionError(error) => CodecError::from(error),
+            other => CodecError::Malformed(other.to_string()),
+        })
     }
 
     fn encode_all<'a>(&self, expressions: impl IntoIterator<Item = &'a Expr>) -> Result<Vec<Vec<u8>>, CodecError> {

@@ -11,6 +11,12 @@ pub struct Operator {
     /// Which input to take, again and again.
     #[prost(uint32, repeated, tag = "2")]
     pub path: Vec<u32>,
+    /// DataFusion's message of the schema of its rows, for what stands in its place where it cannot be made.
+    #[prost(bytes = "vec", tag = "3")]
+    pub schema: Vec<u8>,
+    /// Its partitions in this plan.
+    #[prost(uint32, tag = "4")]
+    pub partitions: u32,
 }
 
 /// What a plan over the cells of a table is made of.

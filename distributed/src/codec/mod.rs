@@ -12,8 +12,10 @@ mod message;
 mod operators;
 mod recipes;
 mod submission;
+mod unprepared;
 mod waiting;
 
 pub use error::CodecError;
 pub use operators::{VERSION, WireCodec};
 pub use submission::{PLAN_BYTES_MAX, decode_plan, encode_plan};
+pub use unprepared::Unprepared;

@@ -8,8 +8,9 @@ use ballista_core::serde::BallistaPhysicalExtensionCodec;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
+use datafusion_proto::protobuf::Schema as SchemaMessage;
 use parking_lot::Mutex;
 use prost::Message;
 use quarray_engine::exec::{Recipe, is_grid_operator, operator_at, origin_of};
@@ -17,6 +18,7 @@ use quarray_engine::exec::{Recipe, is_grid_operator, operator_at, origin_of};
 use super::datasets::Datasets;
 use super::expressions::{Expressions, aggregate_function};
 use super::recipes::{decode_recipe, encode_recipe};
+use super::unprepared::{UnpreparedExec, unprepared_function};
 use super::{CodecError, message};
 
 /// The version of the wire form: both sides must have the same.
@@ -69,7 +71,16 @@ impl WireCodec {
         };
         let recipe = self.recipe_bytes(&origin.recipe)?;
         let mut bytes = Vec::with_capacity(recipe.len() + 64);
-        with_prefix(&message::Operator { recipe: recipe.to_vec(), path: origin.path.clone() }, &mut bytes);
+        let schema = SchemaMessage::try_from(operator.schema())
+            .map_err(|error| CodecError::NoWireForm { what: "a schema".to_string(), why: error.to_string() })?;
+        let partitions = operator.properties().partitioning.partition_count();
+        let message = message::Operator {
+            recipe: recipe.to_vec(),
+            path: origin.path.clone(),
+            schema: schema.encode_to_vec(),
+            partitions: u32::try_from(partitions).unwrap_or(u32::MAX),
+        };
+        with_prefix(&message, &mut bytes);
         Ok(Some(bytes))
     }
 
@@ -121,6 +132,25 @@ impl WireCodec {
     }
 }
 
+/// What stands for an operator that cannot be made, if so much of its bytes can be read; the cause otherwise.
+fn in_its_place(
+    bytes: &[u8],
+    inputs: &[Arc<dyn ExecutionPlan>],
+    cause: CodecError,
+) -> Result<Arc<dyn ExecutionPlan>, CodecError> {
+    let message = message::Operator::decode(bytes)?;
+    let schema = SchemaMessage::decode(message.schema.as_slice())?;
+    let schema =
+        arrow::datatypes::Schema::try_from(&schema).map_err(|error| CodecError::Malformed(error.to_string()))?;
+    let partitions = message.partitions as usize;
+    // Nobody runs more partitions than there are in what it reads.
+    let most = inputs.iter().map(|input| input.output_partitioning().partition_count()).max().unwrap_or(1);
+    match (1..=most.max(1)).contains(&partitions) {
+        true => Ok(Arc::new(UnpreparedExec::new(cause, inputs.to_vec(), Arc::new(schema), partitions))),
+        false => Err(cause),
+    }
+}
+
 /// Appends a message of ours.
 pub fn with_prefix(message: &impl Message, buffer: &mut Vec<u8>) {
     buffer.extend_from_slice(PREFIX);
@@ -154,7 +184,10 @@ impl PhysicalExtensionCodec for WireCodec {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         match contents(buffer)? {
-            Some(contents) => Ok(self.decode_operator(contents, inputs, context)?),
+            Some(contents) => match self.decode_operator(contents, inputs, context) {
+                Ok(operator) => Ok(operator),
+                Err(cause) => Ok(in_its_place(contents, inputs, cause)?),
+            },
             None => self.ballista.try_decode(buffer, inputs, context, converter),
         }
     }
@@ -175,7 +208,8 @@ impl PhysicalExtensionCodec for WireCodec {
     }
 
     fn try_decode_udf(&self, name: &str, buffer: &[u8]) -> DataFusionResult<Arc<ScalarUDF>> {
-        Ok(self.expressions.decode_function(name, buffer)?)
+        let function = self.expressions.decode_function(name, buffer);
+        Ok(function.unwrap_or_else(|cause| Arc::new(unprepared_function(name, cause))))
     }
 
     fn try_encode_udf(&self, function: &ScalarUDF, buffer: &mut Vec<u8>) -> DataFusionResult<()> {
@@ -194,9 +228,10 @@ mod tests {
     #[test]
     fn another_version_is_told() -> Result<(), CodecError> {
         let mut bytes = Vec::new();
-        with_prefix(&message::Operator { recipe: vec![1], path: vec![2] }, &mut bytes);
+        let sent = message::Operator { recipe: vec![1], path: vec![2], schema: Vec::new(), partitions: 3 };
+        with_prefix(&sent, &mut bytes);
         let operator = message::Operator::decode(contents(&bytes)?.unwrap_or_default())?;
-        assert_eq!(operator, message::Operator { recipe: vec![1], path: vec![2] });
+        assert_eq!(operator, sent);
         bytes[PREFIX.len()] = VERSION + 1;
         let found = contents(&bytes);
         assert!(matches!(found, Err(CodecError::Version { expected: VERSION, found }) if found == VERSION + 1));
@@ -209,7 +244,7 @@ mod tests {
     fn bytes_that_are_no_plan_are_refused() {
         let codec = WireCodec::default();
         let context = TaskContext::default();
-        let nothing = message::Operator { recipe: Vec::new(), path: Vec::new() }.encode_to_vec();
+        let nothing = message::Operator::default().encode_to_vec();
         for bytes in [&b"\xff\xff"[..], b"", &nothing] {
             let found = codec.decode_operator(bytes, &[], &context);
             assert!(matches!(found, Err(CodecError::Malformed(_))), "{bytes:?}: {found:?}");

@@ -198,6 +198,11 @@ impl LocalClusters {
         self.clusters.read().await.get(name).cloned()
     }
 
+    /// The names of the clusters; none while one is being made or ended.
+    pub fn names_at_once(&self) -> Vec<String> {
+        self.clusters.try_read().map(|clusters| clusters.keys().cloned().collect()).unwrap_or_default()
+    }
+
     pub(crate) async fn list(&self) -> Vec<(String, Arc<NamedCluster>)> {
         self.clusters.read().await.iter().map(|(name, cluster)| (name.clone(), Arc::clone(cluster))).collect()
     }

@@ -11,11 +11,13 @@ use quarray_engine::backend::{Clusters, Local};
 use quarray_engine::{Error, Outcome, Rows, Session};
 use quarray_lang::cluster::{ClusterListing, ClusterOptions, ClusterStatement};
 use quarray_lang::diagnostic::Diagnostic;
+use quarray_lang::quantity::bytes_text;
 use quarray_lang::span::{Located, Span};
 use sqlparser::ast::Ident;
 
 use super::clusters::{ClusterSettings, LocalClusters, NamedCluster, Removal};
 use super::listing;
+use crate::choice::ChoosingBackend;
 use crate::cluster::{ClusterError, ExecutorShape};
 use crate::scaling::ScalingMode;
 
@@ -26,6 +28,10 @@ pub const MEMORY_DEFAULT: u64 = 2 << 30;
 impl Clusters for LocalClusters {
     async fn run(&self, statement: ClusterStatement, session: &Session) -> Result<Outcome, Error> {
         self.boxed(statement, session).await
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.names_at_once()
     }
 }
 
@@ -56,14 +62,7 @@ impl LocalClusters {
                 Ok(Outcome::Done(format!("cluster {name} adapts between {} and {} executors", min.value, max.value)))
             }
             ClusterStatement::Drop { name, if_exists } => self.drop_cluster(&name, if_exists, session).await,
-            ClusterStatement::Use { name } => {
-                let (name, span) = plain(&name);
-                match self.backend(&name).await {
-                    Some(backend) => session.set_backend(Arc::new(backend)),
-                    None => return Err(self.unknown(&name, span).await),
-                }
-                Ok(Outcome::Done(format!("queries run on cluster {name}")))
-            }
+            ClusterStatement::Use { name, above } => self.use_cluster(&name, above, session).await,
             ClusterStatement::UseLocal => {
                 session.set_backend(Arc::new(Local));
                 Ok(Outcome::Done("queries run in this process".to_string()))
@@ -82,6 +81,30 @@ impl LocalClusters {
             true => Ok(()),
             false => Err(self.unknown(&name, span).await),
         }
+    }
+
+    async fn use_cluster(
+        &self,
+        name: &Located<Ident>,
+        above: Option<Located<u64>>,
+        session: &Session,
+    ) -> Result<Outcome, Error> {
+        let (name, span) = plain(name);
+        let Some(cluster) = self.backend(&name).await else {
+            return Err(self.unknown(&name, span).await);
+        };
+        let done = match above {
+            None => {
+                session.set_backend(Arc::new(cluster));
+                format!("queries run on cluster {name}")
+            }
+            Some(above) => {
+                session.set_backend(Arc::new(ChoosingBackend::new(cluster, above.value)));
+                let limit = bytes_text(above.value);
+                format!("queries that decode more than {limit} run on cluster {name}, others in this process")
+            }
+        };
+        Ok(Outcome::Done(done))
     }
 
     async fn drop_cluster(&self, name: &Located<Ident>, if_exists: bool, session: &Session) -> Result<Outcome, Error> {

@@ -22,7 +22,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 use quarray_engine::outcome::DatasetSummary;
 use quarray_engine::progress::ProgressSnapshot;
-use quarray_engine::session::TableListing;
+use quarray_engine::session::{KnownNames, TableListing};
 use quarray_engine::{Error, Outcome, Rows};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
@@ -166,7 +166,7 @@ impl RemoteSession {
 
     /// Names and functions, for someone who cannot wait: none when the server does not answer at once. Not for use on
     /// threads of a runtime.
-    pub fn names_at_once(&self) -> (Vec<TableListing>, Vec<String>) {
+    pub fn names_at_once(&self) -> KnownNames {
         let caller = self.caller.clone();
         let (sender, receiver) = std::sync::mpsc::channel();
         self.shared.threads.spawn(async move {
@@ -175,11 +175,8 @@ impl RemoteSession {
             let _ = sender.send(names);
         });
         match receiver.recv_timeout(SHORT) {
-            Ok(Ok(mut names)) => {
-                let functions = std::mem::take(&mut names.functions);
-                (names::tables(names), functions)
-            }
-            Ok(Err(_)) | Err(_) => (Vec::new(), Vec::new()),
+            Ok(Ok(names)) => names::known_names(names),
+            Ok(Err(_)) | Err(_) => KnownNames::default(),
         }
     }
 

@@ -236,6 +236,8 @@ pub(super) struct NamesMessage {
     pub tables: Vec<TableMessage>,
     #[prost(string, repeated, tag = "2")]
     pub functions: Vec<String>,
+    #[prost(string, repeated, tag = "3")]
+    pub clusters: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,7 +1,7 @@
 //! Names of a session, and how far its query is, as messages.
 
 use quarray_engine::progress::ProgressSnapshot;
-use quarray_engine::session::{Session, TableListing};
+use quarray_engine::session::{KnownNames, Session, TableListing};
 
 use super::message::{NamesMessage, PairMessage, ProgressMessage, TableMessage};
 
@@ -19,7 +19,15 @@ pub(super) fn names(session: &Session) -> NamesMessage {
         kind: table.kind.to_string(),
         columns: table.columns.into_iter().map(column).collect(),
     };
-    NamesMessage { tables: session.tables().into_iter().map(table).collect(), functions: session.functions() }
+    let KnownNames { tables, functions, clusters } = session.known_names();
+    NamesMessage { tables: tables.into_iter().map(table).collect(), functions, clusters }
+}
+
+/// The names that a message tells.
+pub(super) fn known_names(mut message: NamesMessage) -> KnownNames {
+    let functions = std::mem::take(&mut message.functions);
+    let clusters = std::mem::take(&mut message.clusters);
+    KnownNames { tables: tables(message), functions, clusters }
 }
 
 /// The tables among the names.

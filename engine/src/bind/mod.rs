@@ -28,6 +28,7 @@ mod selection;
 mod source;
 mod steps;
 mod store;
+mod unknown;
 mod windows;
 
 use std::collections::HashMap;

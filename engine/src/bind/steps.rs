@@ -132,6 +132,11 @@ impl Binder<'_> {
     }
 
     fn array_step(&mut self, relation: Relation, step: ArrayStep) -> Result<Relation, Error> {
+        if let Relation::Rows(rows) = &relation
+            && rows.dimensions.is_empty()
+        {
+            self.check_tables(&rows.query)?;
+        }
         match (relation, step) {
             (Relation::Cells(pipeline), ArrayStep::Sel(selectors)) => {
                 self.select_cells(pipeline, &selectors).map(Relation::Cells)
@@ -168,6 +173,9 @@ impl Binder<'_> {
         let known: Vec<String> = rows.dimensions.iter().map(|dimension| dimension.name.clone()).collect();
         let find = |ident: &Ident| match known.iter().find(|name| name.eq_ignore_ascii_case(&ident.value)) {
             Some(name) => Ok(name.clone()),
+            None if known.is_empty() => {
+                Err(self.error_at(ident.span, format!("no dimension `{}`: the result is no array", ident.value)))
+            }
             None => Err(self
                 .error_at(ident.span, format!("no dimension `{}` in the result[{}]", ident.value, known.join(", ")))),
         };

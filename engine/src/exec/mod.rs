@@ -6,6 +6,7 @@ mod array_reader;
 mod assemble;
 pub mod block;
 mod chunk_map;
+mod chunk_counts;
 mod completion;
 mod evaluate;
 mod halo;
@@ -38,7 +39,8 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::scan::CellTable;
 
-pub use chunk_map::{ChunkCounts, ChunkMap, Side};
+pub use chunk_counts::ChunkCounts;
+pub use chunk_map::{BinCounts, ChunkMap, Side};
 pub use evaluate::{BlockColumn, CellExpressions};
 pub use origin::{GridPlan, Origin, Recipe, is_grid_operator, operator_at, origin_of};
 pub use partition_times::{PartitionSpan, PartitionTimes};

@@ -19,6 +19,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::array_reader::ArrayReader;
 use super::block::{Block, block_schema};
 use super::chunk_map::ChunkMap;
+use super::chunk_counts::ChunkCounts;
 use super::halo::{Halo, continues};
 use super::leaf::{Descriptor, descriptors, leaf, runs};
 use super::operator::operator_methods;
@@ -92,22 +93,6 @@ impl BlockReadExec {
         Ok(Self { input, table, columns, work, halo, runs, chunks, maps, times, schema, origin, properties, metrics })
     }
 
-    /// Chunks that hold a selected cell, and all chunks, of the arrays together.
-    fn chunk_counts(&self) -> (u64, u64) {
-        let mut counts = (0u64, 0u64);
-        for column in self.columns.iter().map(|&column| &self.table.columns()[column]) {
-            let Some(variable) = self.table.variable(column) else { continue };
-            let grid = variable.array.grid();
-            let (mut needed, mut all) = (1u64, 1u64);
-            for ((&axis, &length), count) in column.axes.iter().zip(grid.chunk_shape()).zip(grid.chunk_counts()) {
-                needed = needed.saturating_mul(self.table.axes()[axis].positions.in_chunks(length).count());
-                all = all.saturating_mul(count);
-            }
-            counts = (counts.0.saturating_add(needed), counts.1.saturating_add(all));
-        }
-        counts
-    }
-
     /// Cells of the partitions that are here, about.
     fn cells_here(&self) -> u64 {
         let blocks: u64 = self.runs.iter().map(|run| run.end - run.start).sum();
@@ -143,6 +128,10 @@ impl BlockReadExec {
         for map in self.chunk_maps() {
             map.note_all((run.start..run.end).filter_map(|number| self.work.block(number)));
         }
+
+    /// The chunks that are read.
+    pub fn chunks(&self) -> ChunkCounts {
+        ChunkCounts::of(&self.table, &self.columns)
     }
 
     /// The columns that are read, in the order of the blocks' lists.
@@ -168,7 +157,7 @@ impl DisplayAs for BlockReadExec {
             names.join(", "),
             axes.join(", ")
         )?;
-        let (needed, all) = self.chunk_counts();
+        let ChunkCounts { needed, all, .. } = self.chunks();
         write!(formatter, ", blocks {}, chunks {needed} of {all}", self.work.total())
     }
 }

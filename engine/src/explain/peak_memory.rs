@@ -15,7 +15,14 @@ use parking_lot::Mutex;
 #[derive(Debug)]
 pub struct PeakMemory {
     pool: Arc<dyn MemoryPool>,
-    consumers: Mutex<BTreeMap<String, Held>>,
+    consumers: Mutex<Consumers>,
+}
+
+/// What consumers hold, by their names, and all of them together.
+#[derive(Debug, Default)]
+struct Consumers {
+    by_name: BTreeMap<String, Held>,
+    all: Held,
 }
 
 /// Bytes.
@@ -34,20 +41,26 @@ impl PeakMemory {
     /// The peaks, one line each, the greatest first.
     pub fn table(&self) -> String {
         let consumers = self.consumers.lock();
-        let mut peaks: Vec<(&String, usize)> = consumers.iter().map(|(name, held)| (name, held.peak)).collect();
+        let mut peaks: Vec<(&String, usize)> = consumers.by_name.iter().map(|(name, held)| (name, held.peak)).collect();
         peaks.retain(|(_, peak)| *peak > 0);
         peaks.sort_by_key(|&(_, peak)| std::cmp::Reverse(peak));
         let lines = peaks.into_iter().map(|(name, peak)| format!("  {name}: {}\n", human_readable_size(peak)));
         lines.collect()
     }
 
+    /// The most that all consumers held at once.
+    pub fn peak(&self) -> usize {
+        self.consumers.lock().all.peak
+    }
+
     fn change(&self, reservation: &MemoryReservation, change: impl Fn(usize) -> usize) {
         let name = operator(reservation.consumer().name());
         let mut consumers = self.consumers.lock();
-        if !consumers.contains_key(name) {
-            consumers.insert(name.to_string(), Held::default());
+        if !consumers.by_name.contains_key(name) {
+            consumers.by_name.insert(name.to_string(), Held::default());
         }
-        if let Some(held) = consumers.get_mut(name) {
+        let Consumers { by_name, all } = &mut *consumers;
+        for held in by_name.get_mut(name).into_iter().chain([all]) {
             held.now = change(held.now);
             held.peak = held.peak.max(held.now);
         }
@@ -122,6 +135,7 @@ mod tests {
         other.grow(100);
         assert!(other.try_grow(2 << 30).is_err());
         assert_eq!(peaks.table(), "  SortExec: 7.0 MB\n  blocks: 100.0 B\n");
+        assert_eq!(peaks.peak(), 7 << 20);
         drop((second, other));
         assert_eq!(pool.reserved(), 0);
         Ok(())

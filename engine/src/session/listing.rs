@@ -21,6 +21,17 @@ pub struct TableListing {
     pub columns: Vec<(String, &'static str)>,
 }
 
+/// What a line can be completed with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownNames {
+    /// The names that queries can use.
+    pub tables: Vec<TableListing>,
+    /// The functions that queries can call.
+    pub functions: Vec<String>,
+    /// The clusters that statements can speak of.
+    pub clusters: Vec<String>,
+}
+
 impl Session {
     /// The names that queries can use.
     pub fn tables(&self) -> Vec<TableListing> {
@@ -44,6 +55,16 @@ impl Session {
         names.sort();
         names.dedup();
         names
+    }
+
+    /// The names of the clusters that statements can speak of.
+    pub fn clusters(&self) -> Vec<String> {
+        self.shared.clusters.as_ref().map(|clusters| clusters.names()).unwrap_or_default()
+    }
+
+    /// Everything that a line can be completed with.
+    pub fn known_names(&self) -> KnownNames {
+        KnownNames { tables: self.tables(), functions: self.functions(), clusters: self.clusters() }
     }
 
     /// What an attached name, or the store at a path or URL, holds.

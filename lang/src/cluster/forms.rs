@@ -19,11 +19,13 @@ pub(crate) enum Piece {
     Count,
     /// The id of a job or of a query, in quotes.
     Id,
+    /// A size, in quotes or as bytes.
+    Size,
     /// Options in parentheses.
     Options,
 }
 
-use Piece::{Count, Id, Name, NewName, Options, Word};
+use Piece::{Count, Id, Name, NewName, Options, Size, Word};
 
 /// Every form that the statements have.
 const FORMS: &[&[Piece]] = &[
@@ -33,7 +35,7 @@ const FORMS: &[&[Piece]] = &[
     &[Word("ALTER"), Word("CLUSTER"), Name, Word("ADAPT"), Word("BETWEEN"), Count, Word("AND"), Count],
     &[Word("DROP"), Word("CLUSTER"), Name],
     &[Word("DROP"), Word("CLUSTER"), Word("IF"), Word("EXISTS"), Name],
-    &[Word("USE"), Word("CLUSTER"), Name],
+    &[Word("USE"), Word("CLUSTER"), Name, Word("ABOVE"), Size],
     &[Word("USE"), Word("LOCAL")],
     &[Word("SHOW"), Word("CLUSTERS")],
     &[Word("SHOW"), Word("EXECUTORS"), Word("FROM"), Name],
@@ -45,7 +47,7 @@ const FORMS: &[&[Piece]] = &[
 ];
 
 /// Words that are no names of clusters, unless in quotes.
-pub(super) const RESERVED: &[&str] = &["IF", "WITH", "FROM", "SCALE", "ADAPT"];
+pub(super) const RESERVED: &[&str] = &["IF", "WITH", "FROM", "SCALE", "ADAPT", "ABOVE"];
 
 /// Whether a word, in any case, is one of [`RESERVED`].
 pub(crate) fn is_reserved(word: &str) -> bool {
@@ -105,6 +107,7 @@ impl Piece {
             Name | NewName => tokens.is_name(position) && !tokens.is_word(position, RESERVED),
             Count => matches!(tokens.token(position), Some(Token::Number(..))),
             Id => matches!(tokens.token(position), Some(Token::SingleQuotedString(_))),
+            Size => matches!(tokens.token(position), Some(Token::SingleQuotedString(_) | Token::Number(..))),
             Options => tokens.is(position, &Token::LParen),
         }
     }
@@ -123,6 +126,7 @@ mod tests {
             Name | NewName => "pc",
             Count => "3",
             Id => "'a1'",
+            Size => "'64 MB'",
             Options => "(min = 1)",
         }
     }

@@ -100,21 +100,7 @@ impl Setting<'_, '_, '_> {
 
     /// The text of a quantity: a string's, or a number's.
     fn quantity(&self, value: usize, what: &str, example: &str) -> Result<(String, Span), Diagnostic> {
-        let span = self.reader.span(value, self.end);
-        match self.reader.tokens.token(value) {
-            Some(Token::SingleQuotedString(text)) if value + 1 == self.end => Ok((text.clone(), span)),
-            Some(Token::Number(number, false)) if value + 1 == self.end => Ok((number.clone(), span)),
-            first => {
-                let expected = format!("{what} for `{}`, such as '{example}'", self.name);
-                let diagnostic = unexpected(self.reader, &expected, value, self.end);
-                match (first, value + 1 < self.end) {
-                    (Some(Token::Number(..)), true) => {
-                        Err(diagnostic.with_help(format!("write '{}', in quotes", self.written(value))))
-                    }
-                    _ => Err(diagnostic),
-                }
-            }
-        }
+        quantity(self.reader, &format!("{what} for `{}`, such as '{example}'", self.name), value, self.end)
     }
 
     fn unknown(&self) -> Diagnostic {
@@ -132,6 +118,31 @@ impl Setting<'_, '_, '_> {
 
     fn written(&self, value: usize) -> &str {
         self.reader.written(value, self.end)
+    }
+}
+
+/// A size, which is all of the tokens `start..end`: what stands after the word `after`.
+pub(super) fn size(reader: &Reader<'_, '_>, after: &str, start: usize, end: usize) -> Result<Located<u64>, Diagnostic> {
+    let (text, span) = quantity(reader, &format!("a size after {after}, such as '64 MB'"), start, end)?;
+    let bytes = parse_bytes(&text).map_err(|diagnostic| diagnostic.at(span))?;
+    Ok(Located::new(bytes, span))
+}
+
+/// The text of a string or of a number, which is all of the tokens `start..end`, and its place.
+fn quantity(reader: &Reader<'_, '_>, expected: &str, start: usize, end: usize) -> Result<(String, Span), Diagnostic> {
+    let span = reader.span(start, end);
+    match reader.tokens.token(start) {
+        Some(Token::SingleQuotedString(text)) if start + 1 == end => Ok((text.clone(), span)),
+        Some(Token::Number(number, false)) if start + 1 == end => Ok((number.clone(), span)),
+        first => {
+            let diagnostic = unexpected(reader, expected, start, end);
+            match (first, start + 1 < end) {
+                (Some(Token::Number(..)), true) => {
+                    Err(diagnostic.with_help(format!("write '{}', in quotes", reader.written(start, end))))
+                }
+                _ => Err(diagnostic),
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Token;
 
 use super::forms::RESERVED;
-use super::options::{options, whole_number};
+use super::options::{options, size, whole_number};
 use super::{ClusterListing, ClusterOptions, ClusterStatement};
 use crate::diagnostic::Diagnostic;
 use crate::reader::Reader;
@@ -106,11 +106,19 @@ fn drop_cluster(reader: &Reader<'_, '_>) -> Result<ClusterStatement, Diagnostic>
     Ok(ClusterStatement::Drop { name, if_exists })
 }
 
-/// `USE CLUSTER name`
+/// `USE CLUSTER name [ABOVE 'size']`
 fn use_cluster(reader: &Reader<'_, '_>) -> Result<ClusterStatement, Diagnostic> {
     let name = name(reader, 2)?;
-    reader.end(3)?;
-    Ok(ClusterStatement::Use { name })
+    let above = match reader.tokens.token(3) {
+        None => None,
+        Some(_) if reader.tokens.is_word(3, &["ABOVE"]) => Some(size(reader, "ABOVE", 4, reader.tokens.len())?),
+        Some(_) => {
+            let found = reader.tokens.word(3);
+            let expected = reader.expected("ABOVE or the end of the statement", 3);
+            return Err(suggesting(expected, found.as_deref(), &["ABOVE"]));
+        }
+    };
+    Ok(ClusterStatement::Use { name, above })
 }
 
 /// `SHOW CLUSTERS`, `SHOW EXECUTORS [FROM name]` and the other listings. `None` for what is SQL.

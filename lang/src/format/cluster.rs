@@ -20,7 +20,10 @@ pub(super) fn statement(statement: &ClusterStatement) -> String {
             let condition = if *if_exists { "IF EXISTS " } else { "" };
             format!("DROP CLUSTER {condition}{}", name.value)
         }
-        Use { name } => format!("USE CLUSTER {}", name.value),
+        Use { name, above: None } => format!("USE CLUSTER {}", name.value),
+        Use { name, above: Some(above) } => {
+            format!("USE CLUSTER {} ABOVE {}", name.value, write::string(&bytes_text(above.value)))
+        }
         UseLocal => "USE LOCAL".to_string(),
         ShowClusters => "SHOW CLUSTERS".to_string(),
         Show { listing, from: None } => format!("SHOW {}", listing.keyword()),

@@ -55,7 +55,12 @@ fn a_cluster_is_scaled_dropped_and_used() {
     assert_eq!((min.value, max.value, &text[max.span.start..max.span.end]), (2, 10, "10"));
     assert!(matches!(cluster("DROP CLUSTER pc"), ClusterStatement::Drop { if_exists: false, .. }));
     assert!(matches!(cluster("DROP CLUSTER IF EXISTS pc"), ClusterStatement::Drop { if_exists: true, .. }));
-    assert!(matches!(cluster("USE CLUSTER pc"), ClusterStatement::Use { .. }));
+    assert!(matches!(cluster("USE CLUSTER pc"), ClusterStatement::Use { above: None, .. }));
+    let text = "USE CLUSTER pc ABOVE '64 MB'";
+    let ClusterStatement::Use { above: Some(above), .. } = cluster(text) else { panic!("no size") };
+    assert_eq!((above.value, &text[above.span.start..above.span.end]), (64_000_000, "'64 MB'"));
+    let ClusterStatement::Use { above, .. } = cluster("use cluster pc above 1000") else { panic!("no use") };
+    assert_eq!(above.map(|above| above.value), Some(1000));
     assert_eq!(cluster("use local"), ClusterStatement::UseLocal);
     let ClusterStatement::CancelJob { id } = cluster("CANCEL JOB 'it''s'") else { panic!("no cancel") };
     assert_eq!((id.value.as_str(), id.span.start), ("it's", 11));
@@ -117,6 +122,7 @@ fn statements_are_printed_as_they_are_read() {
         ("alter /* the */ cluster pc adapt\nbetween 2 and 10", "ALTER CLUSTER pc ADAPT BETWEEN 2 AND 10"),
         ("drop cluster if exists pc", "DROP CLUSTER IF EXISTS pc"),
         ("use cluster pc", "USE CLUSTER pc"),
+        ("use cluster pc above 64000000", "USE CLUSTER pc ABOVE '64 MB'"),
         ("show scaling from \"if\"", "SHOW SCALING FROM \"if\""),
         ("cancel job 'it''s'", "CANCEL JOB 'it''s'"),
     ];
@@ -246,6 +252,20 @@ fn errors_of_statements_say_what_was_expected() {
         ("DROP CLUSTER IF pc", "expected EXISTS, found `pc`", "pc", ""),
         ("DROP CLUSTER a, b", &format!("expected {end}, found `,`"), ",", ""),
         ("USE CLUSTER", &name(end), "", ""),
+        ("USE CLUSTER above", &name("`above`"), "above", ""),
+        (
+            "USE CLUSTER pc ABOV '1 GB'",
+            "expected ABOVE or the end of the statement, found `ABOV`",
+            "ABOV",
+            "did you mean `ABOVE`?",
+        ),
+        ("USE CLUSTER pc ABOVE", &format!("expected a size after ABOVE, such as '64 MB', found {end}"), "", ""),
+        (
+            "USE CLUSTER pc ABOVE 1 GB",
+            "expected a size after ABOVE, such as '64 MB', found `1 GB`",
+            "1 GB",
+            "write '1 GB', in quotes",
+        ),
         ("USE LOCAL pc", &format!("expected {end}, found `pc`"), "pc", ""),
         ("SHOW CLUSTERS FROM pc", &format!("expected {end}, found `FROM`"), "FROM", ""),
         ("SHOW EXECUTORS pc", "expected FROM or the end of the statement, found `pc`", "pc", ""),

@@ -107,6 +107,7 @@ fn statements_about_clusters_complete() {
     assert_eq!(candidates("DROP CLUSTER p¦"), ["pc"]);
     assert_eq!(candidates("DROP CLUSTER ¦"), ["pc", "\"night run\"", "\"scale\"", "IF"]);
     assert_eq!(candidates("USE CLUSTER n¦"), ["\"night run\""]);
+    assert_eq!(candidates("USE CLUSTER pc ¦"), ["ABOVE"]);
     assert_eq!(candidates("SHOW JOBS ¦"), ["FROM"]);
     assert_eq!(candidates("SHOW JOBS FROM ¦"), ["pc", "\"night run\"", "\"scale\""]);
     for nothing in

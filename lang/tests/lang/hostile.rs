@@ -129,7 +129,7 @@ fn mutated_example() -> impl Strategy<Value = String> {
 const TOKENS: &str = "FROM SELECT |> REDUCE SEL ALONG KEEP BY TO WITH INTO CHUNKS APPEND REGION PLOT USING COARSEN OVER \
     PARTITION a b time 'x' 1 -1 [ ] ( ) { } , : :: = => IN AS . ; JOIN ON LET ATTACH DETACH EXPLAIN CREATE VIEW CASE END \
     \"q\" /* -- EXTERNAL TABLE STORED ZARR LOCATION OPTIONS NOT DISTINCT UNION ALL INTERVAL item( list( slice( DROP MASK \
-    CLUSTER ALTER SCALE ADAPT BETWEEN AND IF EXISTS SHOW JOBS EXECUTORS USE LOCAL CANCEL JOB min memory idle_timeout";
+    CLUSTER ALTER SCALE ADAPT ABOVE BETWEEN AND IF EXISTS SHOW JOBS EXECUTORS USE LOCAL CANCEL JOB min memory idle_timeout";
 
 /// Tokens of the language in any order.
 fn token_soup() -> impl Strategy<Value = String> {

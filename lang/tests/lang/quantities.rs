@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use quarray_lang::quantity::{BYTES_MAX, DURATION_MAX, bytes_text, duration_text, parse_bytes, parse_duration};
+use quarray_lang::quantity::{
+    BYTES_MAX, DURATION_MAX, bytes_text, duration_text, parse_bytes, parse_duration, rounded_bytes_text,
+};
 
 #[test]
 fn sizes_are_binary_or_decimal() {
@@ -26,6 +28,25 @@ fn sizes_are_binary_or_decimal() {
     ];
     for (text, bytes) in cases {
         assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+    }
+}
+
+#[test]
+fn sizes_for_people_have_two_digits() {
+    let cases = [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (1_234_567, "1.2 MB"),
+        (9_949_999, "9.9 MB"),
+        (9_950_000, "10 MB"),
+        (64_000_000, "64 MB"),
+        (769_600, "770 kB"),
+        (999_600, "1 MB"),
+        (u64::MAX, "18 EB"),
+    ];
+    for (bytes, text) in cases {
+        assert_eq!(rounded_bytes_text(bytes), text, "{bytes}");
     }
 }
 

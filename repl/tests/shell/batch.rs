@@ -54,7 +54,7 @@ fn a_failure_stops_with_a_caret_under_the_place() {
 #[test]
 fn wrong_command_lines() {
     check(&run(&["--format", "xml"]), 2, "", "invalid value 'xml'");
-    check(&run(&["--memory-limit", "much", "-c", "SELECT 1"]), 2, "", "`much` is no size");
+    check(&run(&["--memory-limit", "much", "-c", "SELECT 1"]), 2, "", "expected a size such as '2 GiB', found 'much'");
     check(&run(&["--format", "parquet", "-c", "SELECT 1"]), 2, "", "parquet needs --output");
     assert_eq!(run(&["--version"]).stdout, format!("quarray {}\n", env!("CARGO_PKG_VERSION")).into_bytes());
 }

@@ -118,6 +118,22 @@ fn names_that_are_not_there() {
     broken.refuses("SELECT avrage(v) FROM ds", &["avrage"]);
     broken.refuses("FROM ds[y = 99] |> SELECT x, v", &["99", "y"]);
     broken.refuses("SELECT 1 FROM dss", &["dss"]);
+    broken.refuses("FROM (VALUES (1)) AS t(v) |> REDUCE avg(v) ALONG y", &["no dimension `y`: the result is no array"]);
+}
+
+#[test]
+fn a_table_that_is_not_there_is_pointed_at() {
+    let session = ALL_SETTINGS[0].session();
+    for (query, place) in [
+        ("FROM dss |> REDUCE avg(v) ALONG y, x", "dss"),
+        ("FROM a.dss |> REDUCE avg(v) ALONG y, x", "a"),
+        ("WITH c AS (SELECT 1 AS v) SELECT * FROM (FROM c, other) |> REDUCE avg(v) ALONG y", "other"),
+    ] {
+        let Ending::Error(error) = run(&session, query) else { panic!("{query}: no error") };
+        assert!(error.to_string().starts_with("no dataset or table `"), "{query}: {error}");
+        let span = error.diagnostics()[0].span.unwrap();
+        assert_eq!(&query[span.start..span.end], place, "{query}");
+    }
 }
 
 #[test]
