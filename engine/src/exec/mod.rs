@@ -5,8 +5,8 @@
 mod array_reader;
 mod assemble;
 pub mod block;
-mod chunk_map;
 mod chunk_counts;
+mod chunk_map;
 mod completion;
 mod evaluate;
 mod halo;

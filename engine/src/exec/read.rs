@@ -18,8 +18,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::array_reader::ArrayReader;
 use super::block::{Block, block_schema};
-use super::chunk_map::ChunkMap;
 use super::chunk_counts::ChunkCounts;
+use super::chunk_map::ChunkMap;
 use super::halo::{Halo, continues};
 use super::leaf::{Descriptor, descriptors, leaf, runs};
 use super::operator::operator_methods;
@@ -128,6 +128,7 @@ impl BlockReadExec {
         for map in self.chunk_maps() {
             map.note_all((run.start..run.end).filter_map(|number| self.work.block(number)));
         }
+    }
 
     /// The chunks that are read.
     pub fn chunks(&self) -> ChunkCounts {
