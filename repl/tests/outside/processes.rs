@@ -5,6 +5,9 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+/// What clients may read.
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data");
+
 /// A year of monthly temperature and rain.
 pub const STORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/rnz-bcsd.zarr");
 
@@ -21,12 +24,15 @@ pub fn quarray() -> Command {
     command
 }
 
+/// Whatever a query costs, it runs on executors.
+pub const USE: &str = "USE CLUSTER outside";
+
 /// Statements that are not over before somebody ends them.
-pub fn long_query() -> [&'static str; 2] {
+pub fn long_query() -> [&'static str; 3] {
     const ATTACH: &str = concat!("ATTACH '", env!("CARGO_MANIFEST_DIR"), "/../tests/data/rnz-bcsd.zarr' AS ds");
     const COUNT: &str = "SELECT count(*) AS n FROM (FROM ds |> SELECT tas) a, (FROM ds |> SELECT tas AS t) b, \
                          (FROM ds |> SELECT tas AS u) c WHERE a.tas * b.t * c.u = -1";
-    [ATTACH, COUNT]
+    [USE, ATTACH, COUNT]
 }
 
 /// A server with a cluster `outside`, killed at the end of its test.
@@ -51,7 +57,7 @@ impl Server {
     /// Starts a server on these ports.
     pub fn start_at(flight: &str, scheduler: &str, arguments: &[&str]) -> Self {
         let mut command = quarray();
-        command.args(["serve", "--listen", flight, "--scheduler", scheduler]).args(arguments);
+        command.args(["serve", "--root", DATA, "--listen", flight, "--scheduler", scheduler]).args(arguments);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
         let mut told = |what: &str| {

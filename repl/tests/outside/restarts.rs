@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::processes::{Executor, PATIENCE, STORE, Server, answer, long_query, quarray, wait};
+use super::processes::{Executor, PATIENCE, STORE, Server, USE, answer, long_query, quarray, wait};
 
 /// How often the server is killed.
 const KILLS: u32 = 5;
@@ -40,7 +40,7 @@ fn a_killed_server_is_an_error_and_the_next_one_finds_its_executors() {
 
         let since = Instant::now();
         server = Server::start_at(&flight, &scheduler, &[]);
-        assert_eq!(server.ask(&[&short_query()]), expected);
+        assert_eq!(server.ask(&[USE, &short_query()]), expected);
         let took = since.elapsed();
         assert!(took < SOON, "round {round}: a fresh query took {took:?}");
         println!("round {round}: a fresh query has its answer {took:?} after the start");

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::processes::{Executor, PATIENCE, Server, wait};
+use super::processes::{Executor, PATIENCE, Server, USE, wait};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -57,7 +57,7 @@ fn an_executor_that_is_asked_to_leave_ends_when_nobody_needs_it() {
     let server = Server::start(&[]);
     let mut executor = Executor::start(&server.scheduler, files.path());
     wait("an idle executor", PATIENCE, || server.states() == ["idle"]);
-    let mut client = server.client(&[ENDLESS]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut client = server.client(&[USE, ENDLESS]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait("work on it", PATIENCE, || server.states() == ["busy"]);
     executor.signal(libc::SIGUSR1);
     wait("an executor that is about to leave", SOON, || server.states() == ["leaving"]);
