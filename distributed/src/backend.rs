@@ -23,18 +23,28 @@ use crate::cluster::stages::{counted, stages_of};
 pub struct ClusterBackend {
     scheduler: Arc<Scheduler>,
     name: Option<String>,
+    /// Held for as long as somebody uses the cluster: whoever counts its holders knows whether anybody does.
+    #[allow(dead_code, reason = "held to be counted")]
+    in_use: Option<Arc<()>>,
 }
 
 impl ClusterBackend {
     /// The jobs of this scheduler.
     pub fn new(scheduler: Arc<Scheduler>) -> Self {
-        Self { scheduler, name: None }
+        Self { scheduler, name: None, in_use: None }
     }
 
     /// The same, by the name of the cluster.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         self.name = Some(name.to_string());
+        self
+    }
+
+    /// The same, which is counted as a use of the cluster for as long as it is there.
+    #[must_use]
+    pub fn counted(mut self, uses: &Arc<()>) -> Self {
+        self.in_use = Some(Arc::clone(uses));
         self
     }
 

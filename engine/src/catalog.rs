@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::sql::sqlparser::ast::Query;
 use parking_lot::RwLock;
 
+use crate::access::AccessPolicy;
 use crate::bind::Named;
 use crate::error::Error;
 use crate::scan::LabelledDataset;
@@ -34,6 +35,8 @@ pub struct Address {
     pub uri: String,
     /// How it is opened, credentials among it.
     pub options: StoreOptions,
+    /// What whoever gave the address may touch.
+    pub access: AccessPolicy,
 }
 
 impl Address {
@@ -112,9 +115,14 @@ pub fn is_file_table(path: &str) -> bool {
     FILE_TABLES.iter().any(|extension| path.ends_with(extension))
 }
 
-/// Opens the dataset at an address, and reads the labels of its dimensions.
-pub async fn open_dataset(name: &str, uri: &str, options: &StoreOptions) -> Result<Arc<LabelledDataset>, Error> {
-    let address = Address { uri: uri.to_string(), options: options.clone() };
+/// Opens the dataset at an address for whoever may touch what `access` says, and reads the labels of its dimensions.
+pub async fn open_dataset(
+    name: &str,
+    uri: &str,
+    options: &StoreOptions,
+    access: &AccessPolicy,
+) -> Result<Arc<LabelledDataset>, Error> {
+    let mut address = Address { uri: uri.to_string(), options: options.clone(), access: access.clone() };
     let mut options = options.clone();
     let mut decode = DecodeOptions::default();
     for key in DECODE_OPTIONS {
@@ -132,7 +140,11 @@ pub async fn open_dataset(name: &str, uri: &str, options: &StoreOptions) -> Resu
             _ => decode.nan_as_null = value,
         }
     }
-    let store = Store::open(uri, &options)?;
+    let store = Store::open_for(uri, &options, access)?;
+    if let (true, Some(path)) = (access.is_confined(), store.local_path()) {
+        // A path is relative to a directory that another process may not know.
+        address.uri = path.to_string_lossy().into_owned();
+    }
     let dataset = zarr::open(store, &decode).await?;
     Ok(Arc::new(LabelledDataset::read(name, Arc::new(dataset)).await?.at(address)))
 }

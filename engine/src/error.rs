@@ -3,6 +3,7 @@
 use datafusion::error::DataFusionError;
 use quarray_lang::diagnostic::Diagnostic;
 
+use crate::queries::QueryCancelled;
 use crate::source::SourceError;
 
 /// An error of a query. Every message is lower case, without a final period, and names what was found and expected.
@@ -44,9 +45,17 @@ impl Error {
 
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl Error {
+    /// What an error of DataFusion is to a user.
+    pub fn of(error: &DataFusionError) -> Self {
         match error.find_root() {
             DataFusionError::External(inner) => match inner.downcast_ref::<SourceError>() {
                 Some(source) => Self::Source(source.clone()),
+                None if inner.is::<QueryCancelled>() => Self::Cancelled,
                 None => Self::Execution(inner.to_string()),
             },
             DataFusionError::ResourcesExhausted(message) => Self::Resources(message.clone()),

@@ -1,5 +1,6 @@
 //! The Quarray engine: statements to plans, plans to labelled arrays, over chunked stores.
 
+pub mod access;
 pub mod array;
 pub mod backend;
 pub mod bind;
@@ -19,6 +20,7 @@ pub mod physical;
 pub mod plot;
 pub mod progress;
 pub mod provider;
+pub mod queries;
 pub mod scan;
 pub mod session;
 pub mod sink;
@@ -26,8 +28,10 @@ pub mod source;
 pub mod state;
 pub mod summary;
 pub mod thread_safe;
+pub mod totals;
 pub mod units;
 
+pub use access::{AccessPolicy, AccessRules};
 pub use backend::{Backend, Clusters};
 pub use error::Error;
 pub use labelled::Labelled;

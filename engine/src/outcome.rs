@@ -10,6 +10,7 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReser
 use futures::TryStreamExt;
 
 use crate::error::Error;
+use crate::queries::{RecordedStream, Recording};
 
 /// The result of one statement. Results stream: nothing is read before it is asked for.
 #[derive(Debug)]
@@ -25,6 +26,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The same, whose rows end the record of their statement.
+    pub(crate) fn recorded(self, recording: Recording) -> Self {
+        match self {
+            Self::Rows(rows) => Self::Rows(rows.recorded(recording)),
+            other => other,
+        }
+    }
+
     /// The rows, of a statement that has rows.
     pub fn into_rows(self) -> Result<Rows, Error> {
         let found = match self {
@@ -63,6 +72,21 @@ impl Rows {
     /// The rows, of which there will be so many.
     pub(crate) fn with_cells(mut self, cells: Option<u64>) -> Self {
         self.cells = cells;
+        self
+    }
+
+    /// The same rows by way of another stream, of the same schema.
+    pub(crate) fn map_stream(
+        mut self,
+        map: impl FnOnce(SendableRecordBatchStream) -> SendableRecordBatchStream,
+    ) -> Self {
+        self.stream = map(self.stream);
+        self
+    }
+
+    /// The rows, which end the record of their statement. A summary may be all that is wanted of them.
+    fn recorded(mut self, recording: Recording) -> Self {
+        self.stream = Box::pin(RecordedStream::new(self.stream, recording, self.summary.is_some()));
         self
     }
 

@@ -1,8 +1,8 @@
-//! How far the running query is: counters that operators add to and a shell reads.
+//! How far a query is: counters that operators add to and a shell reads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters of a session's running query. Cheap to add to from any thread.
+/// Counters of one query. Cheap to add to from any thread.
 #[derive(Debug, Default)]
 pub struct Progress {
     work_total: AtomicU64,
@@ -32,13 +32,6 @@ impl Progress {
             work_done: self.work_done.load(Ordering::Relaxed),
             bytes_read: self.bytes_read.load(Ordering::Relaxed),
             bytes_decoded: self.bytes_decoded.load(Ordering::Relaxed),
-        }
-    }
-
-    /// Starts anew, for the next query.
-    pub fn reset(&self) {
-        for counter in [&self.work_total, &self.work_done, &self.bytes_read, &self.bytes_decoded] {
-            counter.store(0, Ordering::Relaxed);
         }
     }
 

@@ -15,6 +15,7 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::access::AccessPolicy;
 use crate::catalog::open_dataset;
 use crate::dataset::{Dataset, Role};
 use crate::error::Error;
@@ -44,7 +45,7 @@ pub async fn dataset_tables(
     uri: &str,
     options: &StoreOptions,
 ) -> Result<Vec<(String, Arc<dyn TableProvider>)>, Error> {
-    let source = open_dataset(name, uri, options).await?;
+    let source = open_dataset(name, uri, options, &AccessPolicy::everything()).await?;
     tables_of(name, &source)
 }
 

@@ -3,49 +3,70 @@
 mod into;
 mod listing;
 mod names;
+mod outline;
+mod qualified;
+mod queries;
 mod settings;
 mod statements;
+mod time_limit;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use datafusion::common::ScalarValue;
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
+use futures::future::AbortRegistration;
 use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
-use crate::backend::{Backend, Clusters};
-use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, StoreQueries, cast_literals};
+use crate::access::AccessPolicy;
+use crate::backend::{Backend, Clusters, Local};
+use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, StoreQueries, cast_literals, stem};
 use crate::catalog::{Address, Catalog, open_dataset};
 use crate::error::{Error, planning_error};
 use crate::functions::LabelTables;
 use crate::outcome::{DatasetSummary, Outcome, Rows};
 use crate::progress::Progress;
+use crate::queries::{OpenSession, QueryRegistry, QueryStart, Recording, RunningQuery};
+use crate::scan::LabelledDataset;
 use crate::source::store::StoreOptions;
 use crate::thread_safe::ThreadSafe;
 use crate::units::{annotate, lost_units};
 
 pub use listing::{KnownNames, TableListing};
+pub use outline::{StatementClass, StatementOutline};
+pub use qualified::{CATALOG, SCHEMA};
 pub use settings::SessionBuilder;
 
 /// Attached datasets, views and settings. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<ThreadSafe<Shared>>,
+    /// The values of the parameters of statements, in a copy of the session that has some.
+    parameters: Option<Arc<[ScalarValue]>>,
+    /// The statement that is carried out, in the copy of the session that carries it out.
+    query: Option<Arc<RunningQuery>>,
 }
 
 struct Shared {
     context: SessionContext,
     backend: RwLock<Arc<dyn Backend>>,
     clusters: Option<Arc<dyn Clusters>>,
+    access: AccessPolicy,
+    time_limit: Option<Duration>,
     catalog: Catalog,
-    progress: Arc<Progress>,
+    /// How far the latest statement is.
+    progress: RwLock<Arc<Progress>>,
+    user: String,
+    opened: OpenSession,
     label_tables: LabelTables,
     statements: AtomicU64,
 }
@@ -62,30 +83,71 @@ impl Session {
         SessionBuilder::default()
     }
 
-    /// Runs one statement.
+    /// Runs one statement. It leaves a record with the registry of the session: see [`Session::queries`].
     pub fn query<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Outcome, Error>> {
         Box::pin(async move {
-            self.shared.progress.reset();
-            let mut statements = quarray_lang::parse(text).map_err(Error::Syntax)?;
-            match (statements.pop(), statements.is_empty()) {
-                (Some(statement), true) => self.statement(text, statement).await,
-                (None, _) => Err(Error::Bind(Diagnostic::new("expected a statement, found nothing"))),
-                (Some(_), false) => Err(Error::Bind(Diagnostic::new("expected one statement, found several"))),
+            let (mut recording, registration) = self.begin(text);
+            *self.shared.progress.write() = Arc::clone(recording.query().progress());
+            let query = Some(Arc::clone(recording.query()));
+            let session = Self { query, ..self.clone() };
+            let one = time_limit::within(self.shared.time_limit, session.one(text));
+            let ended = Recording::watch(one, registration).await;
+            match &ended {
+                Ok(Outcome::Rows(_)) => {}
+                Ok(_) => recording.done(),
+                Err(error) => recording.failed(error),
             }
+            ended.map(|outcome| outcome.recorded(recording))
         })
+    }
+
+    fn begin(&self, text: &str) -> (Recording, AbortRegistration) {
+        let (session, backend) = (self.shared.context.session_id(), self.backend());
+        let start = QueryStart { text, user: &self.shared.user, session: &session, place: &place_of(&*backend) };
+        self.queries().begin(&start)
+    }
+
+    async fn one(&self, text: &str) -> Result<Outcome, Error> {
+        let mut statements = quarray_lang::parse(text).map_err(Error::Syntax)?;
+        match (statements.pop(), statements.is_empty()) {
+            (Some(statement), true) => self.statement(text, statement).await,
+            (None, _) => Err(Error::Bind(Diagnostic::new("expected a statement, found nothing"))),
+            (Some(_), false) => Err(Error::Bind(Diagnostic::new("expected one statement, found several"))),
+        }
     }
 
     /// Attaches the store at `uri` as `name`.
     pub async fn attach(&self, name: &str, uri: &str, options: &StoreOptions) -> Result<(), Error> {
-        let dataset = open_dataset(name, uri, options).await?;
-        let address = Address { uri: uri.to_string(), options: options.clone() };
+        let access = &self.shared.access;
+        let dataset = open_dataset(name, uri, options, access).await?;
+        let address = Address { uri: uri.to_string(), options: options.clone(), access: access.clone() };
         self.shared.catalog.attach(&name.to_ascii_lowercase(), dataset, address);
         Ok(())
     }
 
-    /// How far the running query is.
-    pub fn progress(&self) -> &Progress {
-        &self.shared.progress
+    /// What the session may touch.
+    pub fn access(&self) -> &AccessPolicy {
+        &self.shared.access
+    }
+
+    /// Opens the store at an address, for this session.
+    async fn open(&self, uri: &str, options: &StoreOptions) -> Result<Arc<LabelledDataset>, Error> {
+        open_dataset(&stem(uri), uri, options, &self.shared.access).await
+    }
+
+    /// How far the latest query is.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.shared.progress.read())
+    }
+
+    /// The statements of the session, and of all that share its registry: those that run and those that have ended.
+    pub fn queries(&self) -> &Arc<QueryRegistry> {
+        self.shared.opened.registry()
+    }
+
+    /// Whose session it is; empty where nobody was asked.
+    pub fn user(&self) -> &str {
+        &self.shared.user
     }
 
     /// Where plans run.
@@ -142,11 +204,11 @@ impl Session {
                 Ok(Outcome::Explain(crate::explain::explain(&query, &plan, physical.as_ref(), &place)))
             }
             true => {
-                let task = Arc::new(TaskContext::from(&self.state()));
-                let elsewhere = self.backend().analyze(Arc::clone(&physical), task).await?;
-                match elsewhere {
+                let (backend, task) = (self.backend(), Arc::new(TaskContext::from(&self.state())));
+                self.runs(&physical, &*backend);
+                match backend.analyze(Arc::clone(&physical), task).await? {
                     Some(measured) => Ok(Outcome::Explain(measured)),
-                    None => crate::explain::analyze(physical, self.shared.context.state()).await.map(Outcome::Explain),
+                    None => crate::explain::analyze(physical, self.own_state()).await.map(Outcome::Explain),
                 }
             }
         }
@@ -190,10 +252,27 @@ impl Session {
 
     /// The session's state, with the settings that its backend wants.
     fn state(&self) -> SessionState {
-        let mut state = self.shared.context.state();
+        let mut state = self.own_state();
         let config = self.backend().configure(state.config().clone());
         *state.config_mut() = config;
         state
+    }
+
+    /// The session's state, whose operators count for the statement that is carried out.
+    fn own_state(&self) -> SessionState {
+        let mut state = self.shared.context.state();
+        if let Some(query) = &self.query {
+            state.config_mut().set_extension(Arc::clone(query.progress()));
+            state.config_mut().set_extension(Arc::clone(query));
+        }
+        state
+    }
+
+    /// The statement that is carried out runs this plan from now on.
+    fn runs(&self, plan: &Arc<dyn ExecutionPlan>, backend: &dyn Backend) {
+        if let Some(query) = &self.query {
+            query.runs(plan, &backend.place(plan));
+        }
     }
 
     /// The rows of a plan, which starts to run.
@@ -205,11 +284,19 @@ impl Session {
     ) -> Result<Rows, Error> {
         let task = Arc::new(TaskContext::from(&self.state()));
         let pool = Arc::clone(task.memory_pool());
-        let stream = self.backend().execute(self.physical(&planned.logical).await?, task).await?;
+        let backend = self.backend();
+        let plan = backend.readied(self.physical(&planned.logical).await?)?;
+        self.runs(&plan, &*backend);
+        let stream = backend.execute(plan, task).await?;
         let mut rows = Rows::new(annotate(stream, &planned.units), dimensions, shown);
         rows.memory_pool = Some(pool);
         Ok(rows)
     }
+}
+
+/// Where a backend runs plans: the name of a cluster, or in a few words.
+fn place_of(backend: &dyn Backend) -> String {
+    backend.cluster().map_or_else(|| backend.describe(), str::to_string)
 }
 
 /// A query bound to tables of cells.

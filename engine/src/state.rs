@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use datafusion::error::Result;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
+use crate::access::{AccessPolicy, confined_files, guard_tables};
 use crate::functions;
 use crate::physical::GridQueryPlanner;
 use crate::progress::Progress;
+use crate::totals::totals;
 
 /// Consumers of memory that an out-of-memory error names.
 const CONSUMERS_NAMED: usize = 3;
@@ -44,6 +46,10 @@ pub struct StateSettings {
     pub threads: usize,
     /// How plans treat arrays.
     pub grid: GridSettings,
+    /// What statements may touch.
+    pub access: AccessPolicy,
+    /// Memory that several states have together, in place of the limit.
+    pub memory_pool: Option<Arc<dyn MemoryPool>>,
 }
 
 /// A state with these settings, whose operators add to `progress`.
@@ -54,14 +60,14 @@ pub fn session_state(settings: &StateSettings, progress: &Arc<Progress>) -> Resu
         .with_extension(Arc::new(settings.grid))
         .with_extension(Arc::clone(progress));
     config.options_mut().sql_parser.collect_spans = true;
-    let pool = TrackConsumersPool::new(
-        FairSpillPool::new(settings.memory_limit),
-        std::num::NonZeroUsize::new(CONSUMERS_NAMED).unwrap_or(std::num::NonZeroUsize::MIN),
-    );
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(pool))
-        .with_disk_manager_builder(DiskManagerBuilder::default())
-        .build_arc()?;
+    let pool = settings.memory_pool.clone().unwrap_or_else(|| memory_pool(settings.memory_limit));
+    totals().watch_pool(&pool);
+    let mut runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(DiskManagerBuilder::default());
+    if let Some(files) = confined_files(&settings.access) {
+        runtime = runtime.with_object_store_registry(files);
+    }
+    let runtime = runtime.build_arc()?;
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
@@ -69,5 +75,14 @@ pub fn session_state(settings: &StateSettings, progress: &Arc<Progress>) -> Resu
         .with_query_planner(Arc::new(GridQueryPlanner))
         .build();
     functions::register(&mut state)?;
+    guard_tables(&mut state, &settings.access);
     Ok(state)
+}
+
+/// Memory of so many bytes, which names who holds the most of it when there is no more.
+pub fn memory_pool(bytes: usize) -> Arc<dyn MemoryPool> {
+    Arc::new(TrackConsumersPool::new(
+        FairSpillPool::new(bytes),
+        std::num::NonZeroUsize::new(CONSUMERS_NAMED).unwrap_or(std::num::NonZeroUsize::MIN),
+    ))
 }

@@ -12,6 +12,7 @@ pub mod diagnostic;
 pub mod guard;
 pub mod highlight;
 pub mod quantity;
+pub mod queries;
 pub mod span;
 pub mod statement;
 pub mod suggest;

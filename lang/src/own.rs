@@ -7,6 +7,7 @@ use crate::cluster;
 use crate::diagnostic::Diagnostic;
 use crate::lex::Lexeme;
 use crate::parse::slice;
+use crate::queries;
 use crate::reader::Reader;
 use crate::span::Span;
 use crate::statement::StatementKind;
@@ -27,6 +28,10 @@ const FOREIGN_FORMATS: &[&str] = &["INDENT", "PGJSON"];
 /// Reads a statement of our own, if it is one.
 pub(crate) fn parse<'a>(text: &str, span: Span, lexemes: &'a [Lexeme]) -> Result<Own<'a>, Vec<Diagnostic>> {
     let reader = Reader::new(text, lexemes);
+    if let Some(statement) = queries::parse(&reader) {
+        let statement = statement.map(|statement| Own::Statement(StatementKind::Queries(statement)));
+        return statement.map_err(|diagnostic| vec![diagnostic]);
+    }
     if let Some(statement) = cluster::parse(&reader) {
         return statement.map(|statement| Own::Statement(StatementKind::Cluster(statement)));
     }

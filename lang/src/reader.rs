@@ -7,7 +7,7 @@ use crate::desugar::Edits;
 use crate::diagnostic::Diagnostic;
 use crate::lex::Lexeme;
 use crate::parse::slice;
-use crate::span::Span;
+use crate::span::{Located, Span};
 
 /// The tokens of one statement. Every method takes the position of a token and says what was expected there, if it is
 /// something else.
@@ -26,6 +26,15 @@ impl<'a, 'text> Reader<'a, 'text> {
         match self.tokens.token(position) {
             Some(Token::SingleQuotedString(text)) => Ok(text.clone()),
             _ => Err(self.expected(expected, position)),
+        }
+    }
+
+    /// The id in quotes at `position`.
+    pub fn id(&self, expected: &str, position: usize) -> Result<Located<String>, Diagnostic> {
+        let id = self.string(expected, position)?;
+        match id.trim().is_empty() {
+            true => Err(self.expected(expected, position)),
+            false => Ok(Located::new(id, self.tokens.span(position))),
         }
     }
 

@@ -3,6 +3,7 @@
 use sqlparser::ast;
 
 use crate::cluster::ClusterStatement;
+use crate::queries::QueriesStatement;
 use crate::span::Span;
 
 /// A statement and where it stands in the text it was parsed from.
@@ -44,6 +45,8 @@ pub enum StatementKind {
     },
     /// `CREATE CLUSTER …`, `USE CLUSTER …`, `SHOW EXECUTORS` and the others about clusters: see [`crate::cluster`].
     Cluster(ClusterStatement),
+    /// `SHOW QUERIES`, `CANCEL QUERY 'id'`: see [`crate::queries`].
+    Queries(QueriesStatement),
     /// A statement that is DataFusion's own and that stock sqlparser does not read (`CREATE EXTERNAL TABLE … STORED AS
     /// PARQUET`, `COPY … TO`): its text, unchanged.
     Stock(String),

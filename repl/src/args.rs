@@ -55,7 +55,10 @@ pub struct Args {
     /// Run queries on so many executors of this machine, started for this session: 4, or 2..10.
     #[arg(long, value_name = "N|MIN..MAX", value_parser = parse_executors)]
     pub executors: Option<ExecutorCounts>,
-    /// Run statements in a server (`quarray serve`): paths are those of its machine.
+    /// Watch queries in a browser: serves pages about this session on this machine, and tells their address.
+    #[arg(long, conflicts_with = "connect")]
+    pub dashboard: bool,
+    /// Run statements in a server (`quarray serve`): paths are those of its machine. Encrypted: grpcs://HOST:PORT.
     #[arg(
         long,
         value_name = "HOST:PORT",
@@ -63,6 +66,12 @@ pub struct Args {
         conflicts_with_all = ["executors", "memory_limit", "threads", "block_size"]
     )]
     pub connect: Option<String>,
+    /// Who it is that the server is to let in; the password is QUARRAY_PASSWORD or is asked for.
+    #[arg(long, value_name = "NAME", requires = "connect")]
+    pub user: Option<String>,
+    /// Whose certificates are trusted (PEM); the authorities of the system by default.
+    #[arg(long, value_name = "FILE", requires = "connect")]
+    pub tls_ca: Option<PathBuf>,
 }
 
 /// A store to attach: `era5=https://…/era5.zarr`.
@@ -94,7 +103,8 @@ impl Format {
 }
 
 const AFTER_HELP: &str = "\
-`quarray serve` runs statements for `quarray --connect`; `quarray scheduler` and `quarray executor` are parts of a cluster.
+`quarray serve` runs statements for `quarray --connect`, `quarray hash-password` makes its users; `quarray scheduler` and
+`quarray executor` are parts of a cluster.
 With --help they tell more.
 Without FILE and QUERY: a shell on a terminal, else statements from standard input. Files run before queries.
 Exit status: 0 when everything ran, 1 when a statement failed, 2 when the command line is wrong, 130 when interrupted.";
@@ -136,9 +146,11 @@ pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
 
 /// The address of a server, also in the way that it tells it itself.
 fn parse_server(text: &str) -> Result<String, String> {
-    let (host, port) = parse_host(text.strip_prefix("grpc://").unwrap_or(text))?;
+    let scheme = if text.starts_with("grpcs://") { "grpcs://" } else { "" };
+    let address = text.strip_prefix("grpc://").or(text.strip_prefix("grpcs://")).unwrap_or(text);
+    let (host, port) = parse_host(address)?;
     // The colons of an address are no port.
-    Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+    Ok(if host.contains(':') { format!("{scheme}[{host}]:{port}") } else { format!("{scheme}{host}:{port}") })
 }
 
 fn parse_attachment(text: &str) -> Result<Attachment, String> {
@@ -187,6 +199,7 @@ mod tests {
         assert_eq!(server("here:50051"), "here:50051");
         assert_eq!(server("grpc://127.0.0.1:1"), "127.0.0.1:1");
         assert_eq!(server("[::1]:7"), "[::1]:7");
+        assert_eq!(server("grpcs://[::1]:7"), "grpcs://[::1]:7");
     }
 
     #[test]
@@ -207,6 +220,7 @@ mod tests {
             &["--no-such-option"],
             &["--connect", "nowhere"],
             &["--connect", "a:1", "--executors", "2"],
+            &["--user", "ada"],
         ] {
             assert_eq!(read(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
         }

@@ -3,7 +3,9 @@
 use std::io;
 
 use quarray_distributed::cluster::ClusterError;
+use quarray_distributed::serve::security::SecurityError;
 use quarray_engine::error::Error;
+use quarray_engine::queries::QueryLogError;
 use tokio::task::JoinError;
 
 use crate::plot::PlotError;
@@ -61,6 +63,12 @@ pub enum Failure {
     /// The cluster, or this program as a part of it.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The security of a server.
+    #[error(transparent)]
+    Security(SecurityError),
+    /// There is no query log.
+    #[error(transparent)]
+    QueryLog(#[from] QueryLogError),
     /// The program cannot start.
     #[error("cannot start: {0}")]
     Start(io::Error),
@@ -87,7 +95,7 @@ impl Failure {
         match self {
             _ if self.is_closed_output() => 0,
             _ if self.is_interrupt() => 130,
-            Self::CommandLine(_) | Self::Usage(_) | Self::Input { .. } => 2,
+            Self::CommandLine(_) | Self::Usage(_) | Self::Input { .. } | Self::Security(_) => 2,
             _ => 1,
         }
     }

@@ -38,13 +38,18 @@ impl ProgressLine {
         Self { started: Instant::now(), state: Mutex::new(state) }
     }
 
-    /// Draws the line anew.
-    pub fn draw(&self, snapshot: &ProgressSnapshot) {
+    /// Draws the line anew. Above it, once, stands where the query can be watched, if it can be.
+    pub fn draw(&self, snapshot: &ProgressSnapshot, link: impl FnOnce() -> Option<String>) {
         let elapsed = self.started.elapsed();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let is_idle = *snapshot == ProgressSnapshot::default();
         if *state == State::Finished || elapsed < PATIENCE || is_idle {
             return;
+        }
+        if *state == State::Waiting
+            && let Some(link) = link()
+        {
+            write_now(&format!("watch it at {link}\n"));
         }
         *state = State::Drawn;
         let width = Style::of_stderr().width.unwrap_or(80);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use quarray_distributed::control::LocalClusters;
 use quarray_distributed::serve::RemoteSession;
+use quarray_distributed::serve::http::HttpServer;
 use quarray_engine::error::Error;
 use quarray_engine::session::{Session, SessionBuilder};
 use tokio::runtime::Runtime;
@@ -14,9 +15,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::any_session::AnySession;
 use crate::args::Args;
 use crate::cluster::{self, Resources};
+use crate::dashboard;
 use crate::deliver::{Delivery, deliver};
 use crate::failure::Failure;
 use crate::progress::{ProgressLine, REDRAW};
+use crate::security::login;
+use crate::terminal::tell;
 
 /// A session and the threads that its statements run on.
 pub struct Runner {
@@ -28,6 +32,8 @@ pub struct Runner {
     session: AnySession,
     /// The clusters that statements make.
     clusters: Arc<LocalClusters>,
+    /// Pages about the session, where they are wanted.
+    dashboard: Option<HttpServer>,
 }
 
 /// Ctrl-C and, where wanted, SIGTERM.
@@ -49,14 +55,24 @@ impl Runner {
         let desk = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Start)?;
         let clusters = Arc::new(cluster::clusters()?);
         let session = match &args.connect {
-            Some(address) => AnySession::There(desk.block_on(RemoteSession::connect(address))?),
+            Some(address) => AnySession::There(desk.block_on(RemoteSession::connect_as(login(address, args)?))?),
             None => {
                 let settings = desk.block_on(settings(args, &clusters))?;
                 let _guard = workers.enter();
                 AnySession::Here(settings.build()?)
             }
         };
-        let runner = Self { workers: RefCell::new(workers), threads: args.threads, desk, session, clusters };
+        let dashboard = match &session {
+            AnySession::Here(session) if args.dashboard => {
+                let started = dashboard::start(dashboard::any_port(), Vec::new(), session.queries(), &clusters);
+                let started = desk.block_on(started)?;
+                tell(&format!("dashboard {}", started.link()));
+                Some(started)
+            }
+            _ => None,
+        };
+        let workers = RefCell::new(workers);
+        let runner = Self { workers, threads: args.threads, desk, session, clusters, dashboard };
         for attachment in &args.attach {
             let attachment = attachment.clone();
             let attach = |session: AnySession| async move { Ok(session.attach(&attachment).await?) };
@@ -90,9 +106,15 @@ impl Runner {
         let line = Arc::clone(&progress);
         let text = text.to_string();
         let work = |session: AnySession| async move { deliver(session.query(&text).await?, delivery, &line).await };
-        let ended = self.run_with(work, interrupts, || progress.draw(&self.session.progress()));
+        let ended = self.run_with(work, interrupts, || progress.draw(&self.session.progress(), || self.link()));
         progress.finish();
         ended.map(|()| started.elapsed())
+    }
+
+    /// The page of the query that runs.
+    fn link(&self) -> Option<String> {
+        let (dashboard, AnySession::Here(session)) = (self.dashboard.as_ref()?, &self.session) else { return None };
+        Some(format!("{}query/{}", dashboard.link(), session.queries().running().last()?.id))
     }
 
     /// Runs work on the session, until it ends or is interrupted.
@@ -117,6 +139,9 @@ impl Runner {
     /// Ends a session in a server, lets executors leave, and ends the threads without waiting for those that still block.
     pub fn shut_down(self) {
         self.desk.block_on(async {
+            if let Some(dashboard) = self.dashboard {
+                dashboard.shut_down().await;
+            }
             self.session.close().await;
             self.clusters.shut_down().await;
         });

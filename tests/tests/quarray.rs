@@ -9,12 +9,16 @@ mod bad_input;
 mod examples;
 #[path = "quarray/executors.rs"]
 mod executors;
+#[path = "quarray/flight.rs"]
+mod flight;
 #[path = "quarray/golden.rs"]
 mod golden;
 #[path = "quarray/layouts.rs"]
 mod layouts;
 #[path = "quarray/losses.rs"]
 mod losses;
+#[path = "quarray/metrics.rs"]
+mod metrics;
 #[path = "quarray/property.rs"]
 mod property;
 #[path = "quarray/reference.rs"]

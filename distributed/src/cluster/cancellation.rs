@@ -30,6 +30,7 @@ use futures::stream::{AbortHandle, Abortable, Stream};
 use parking_lot::Mutex;
 use quarray_engine::explain::PeakMemory;
 use quarray_engine::interruption::{Interruption, interruptible};
+use quarray_engine::totals::totals;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
@@ -38,6 +39,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::measured::PEAK_MEMORY;
 use super::task_failure::told;
+use crate::metrics::task_totals;
 
 /// How often a task looks whether its predecessor has let go of its files.
 const PREDECESSOR_POLL: Duration = Duration::from_millis(5);
@@ -65,6 +67,11 @@ impl CancellingEngine {
     /// Around Ballista's engine; tasks work on these threads.
     pub fn new(inner: DefaultExecutionEngine, threads: Handle) -> Self {
         Self { inner, tasks: Arc::default(), threads }
+    }
+
+    /// Whether no task is there.
+    pub fn is_idle(&self) -> bool {
+        self.tasks.latest.lock().values().all(|task| task.strong_count() == 0)
     }
 
     /// Cancels all tasks.
@@ -152,6 +159,8 @@ impl QueryStageExecutor for CancellableStage {
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
         let guard = CancelOnDrop(Arc::clone(&self.cancellation));
+        let counted = task_totals().begin();
+        totals().watch_pool(context.memory_pool());
         self.tasks.take_place(&self.slot, &self.cancellation).await;
         let (inner, context) = (Arc::clone(&self.inner), self.measured(&context)?);
         let mut work = JoinSet::new();
@@ -161,6 +170,13 @@ impl QueryStageExecutor for CancellableStage {
             Some(Err(error)) => Err(DataFusionError::Internal(format!("a task broke off: {error}"))),
             None => Err(DataFusionError::Internal("a task was not begun".to_string())),
         };
+        if let Ok(written) = &written {
+            task_totals().add_task(written, &self.inner.collect_plan_metrics());
+        }
+        match self.cancellation.is_cancelled() {
+            true => drop(counted),
+            false => counted.ended(written.is_ok()),
+        }
         drop(guard);
         written.map_err(told)
     }

@@ -15,6 +15,8 @@ use ballista_core::extension::BallistaConfigGrpcEndpoint;
 use ballista_core::utils::GrpcClientConfig;
 use parking_lot::Mutex;
 
+use crate::links::Links;
+
 /// Idle connections to one executor.
 const IDLE_MAX: usize = 8;
 
@@ -24,6 +26,8 @@ const IDLE_TIME: Duration = Duration::from_secs(60);
 /// Idle connections, by address and settings.
 #[derive(Debug, Default)]
 pub struct Connections {
+    /// The ways to other hosts, where there are any.
+    links: Option<Arc<Links>>,
     idle: Arc<Mutex<IdleConnections>>,
 }
 
@@ -59,6 +63,13 @@ impl IdleConnections {
     }
 }
 
+impl Connections {
+    /// No connections yet. They will go through these links.
+    pub fn through(links: Option<Arc<Links>>) -> Self {
+        Self { links, ..Self::default() }
+    }
+}
+
 #[async_trait]
 impl BallistaClientPool for Connections {
     async fn acquire(
@@ -73,12 +84,13 @@ impl BallistaClientPool for Connections {
         let client = match known {
             Some(client) => client,
             None => {
+                let through_links = self.links.as_ref().map(Links::to_data);
                 BallistaClient::try_new(
                     host,
                     port,
                     config.max_message_size,
                     config.use_tls,
-                    customize_endpoint,
+                    through_links.or(customize_endpoint),
                     config.io_retries_times,
                     config.io_retry_wait_time_ms,
                     config.initial_connection_window_size,

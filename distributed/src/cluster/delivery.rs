@@ -5,6 +5,7 @@
 //! twice.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
@@ -22,6 +23,7 @@ use super::MESSAGE_BYTES_MAX;
 use super::error::ClusterError;
 use super::job::{FinishedJob, Order, Tries};
 use super::spool::{Spool, Spooled};
+use crate::links::Links;
 
 /// Partitions that are fetched at once.
 const FETCHES_MAX: usize = 4;
@@ -134,7 +136,8 @@ async fn fetch(order: Order, number: u32, location: PartitionLocation) -> Result
     let mut spool = Spool::new(schema.clone(), memory);
     let lost = |reason: String| ClusterError::Fetch { partition: number, reason };
     let silent = |_| lost(format!("its executor has sent nothing for {} s", SILENCE_MAX.as_secs()));
-    let opened = tokio::time::timeout(SILENCE_MAX, open(location)).await.map_err(silent)?;
+    let links = order.scheduler.links();
+    let opened = tokio::time::timeout(SILENCE_MAX, open(location, links)).await.map_err(silent)?;
     let mut batches = opened.map_err(lost)?;
     loop {
         let next = tokio::time::timeout(SILENCE_MAX, batches.next()).await.map_err(silent)?;
@@ -146,17 +149,20 @@ async fn fetch(order: Order, number: u32, location: PartitionLocation) -> Result
     }
 }
 
-async fn open(location: PartitionLocation) -> Result<SendableRecordBatchStream, String> {
+async fn open(location: PartitionLocation, links: Option<&Arc<Links>>) -> Result<SendableRecordBatchStream, String> {
     let layout = location.layout();
     let executor = location.executor_meta.ok_or("it is not known where it lies")?;
     let partition = location.partition_id.ok_or("it has no name")?;
     let port = u16::try_from(executor.port).map_err(|error| error.to_string())?;
     let size = MESSAGE_BYTES_MAX as usize;
-    let client = BallistaClient::try_new(&executor.host, port, size, false, None, RETRIES, RETRY_PAUSE_MS, 0, 0).await;
-    let mut client = client.map_err(|error| error.to_string())?;
+    let (host, way) = (&executor.host, links.map(Links::to_data));
+    // Where it is a link that does not hold, that says why.
+    let told = |error: String| links.and_then(|links| links.failure(host, port)).unwrap_or(error);
+    let client = BallistaClient::try_new(host, port, size, false, way, RETRIES, RETRY_PAUSE_MS, 0, 0).await;
+    let mut client = client.map_err(|error| told(error.to_string()))?;
     // Blocks as they lie in the files: the other transport turns large lists into lists, and large batches away.
     let batches = client.fetch_partition(&executor.id, &partition.into(), location.file_id, layout, false).await;
-    batches.map_err(|error| error.to_string())
+    batches.map_err(|error| told(error.to_string()))
 }
 
 /// What comes over the wire has lost the metadata of its columns.

@@ -3,6 +3,8 @@
 use ballista_core::error::BallistaError;
 use datafusion::error::DataFusionError;
 
+use crate::links::LinkError;
+
 /// An error of the cluster itself, or of a job on it.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -30,6 +32,18 @@ pub enum ClusterError {
         /// Where it was to listen.
         address: String,
     },
+    /// Hosts that do not share a secret cannot tell friend from foe.
+    #[error(
+        "cannot use {address} without a shared secret: expected an address of this machine (127.0.0.1, ::1), or --secret-file \
+         or QUARRAY_CLUSTER_SECRET"
+    )]
+    NeedsSecret {
+        /// The address.
+        address: String,
+    },
+    /// A secret, or a link between hosts.
+    #[error(transparent)]
+    Link(#[from] LinkError),
     /// An executor does not start.
     #[error("cannot start an executor: {0}")]
     Start(String),
@@ -51,6 +65,9 @@ pub enum ClusterError {
         /// How long was waited.
         seconds: u64,
     },
+    /// Two clusters are to have one name.
+    #[error("expected clusters of different names, found `{0}` twice")]
+    SameName(String),
     /// There is no such executor here.
     #[error("no executor is called `{0}`")]
     Unknown(String),

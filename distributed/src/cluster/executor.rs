@@ -1,7 +1,9 @@
 //! The life of an executor: a process that runs tasks until it is told to stop, and leaves nothing behind.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +16,24 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
+use futures::FutureExt;
+use quarray_engine::access::AccessPolicy;
 use quarray_engine::progress::Progress;
 use quarray_engine::state::{GridSettings, StateSettings, session_state};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::cancellation::CancellingEngine;
 use super::connections::Connections;
+use super::drain::leave_when_asked;
 use super::error::ClusterError;
-use super::ports::free_pair;
+use super::outside::executor_name;
+use super::places::{ExecutorOpening, in_url};
 use super::scheduler::HEARTBEAT;
+use super::work_dir::{WorkDir, remove_directory};
 use super::{MESSAGE_BYTES_MAX, PlanCodec};
+use crate::links::Secret;
+use crate::metrics::{Metrics, MetricsEndpoint, TasksSource, router};
 
 /// Threads that speak with others; the work has threads of its own.
 const SERVICE_THREADS: usize = 2;
@@ -35,11 +44,12 @@ const WORK_NICENESS: libc::c_int = 10;
 /// A leaving executor cancels its tasks after this: by then the scheduler has taken them back.
 const LEAVING: Duration = Duration::from_millis(500);
 
-/// A directory is removed in so many tries.
-const REMOVAL_TRIES: usize = 20;
+/// How often it is looked whether the scheduler has let an executor in.
+const POLL: Duration = Duration::from_millis(20);
 
-/// The pause between two of them.
-const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
+/// The pause before the next try when the scheduler was lost twice in a row before it had let the executor in, and the
+/// longest pause.
+const LOSS_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// Exit status of an executor that was stopped in the middle of its work.
 const STOPPED: i32 = 143;
@@ -51,8 +61,10 @@ pub struct ExecutorSettings {
     pub id: Option<String>,
     /// The scheduler's host and port.
     pub scheduler: (String, u16),
-    /// The address that it listens on and tells others.
+    /// The address that it listens on and tells others: one of this machine alone, unless there is a secret.
     pub address: IpAddr,
+    /// The secret that all hosts of the cluster share.
+    pub secret: Option<Secret>,
     /// Cores for tasks.
     pub cores: usize,
     /// Bytes that tasks may hold at once.
@@ -65,6 +77,28 @@ pub struct ExecutorSettings {
     pub is_child: bool,
     /// The codec of plans.
     pub codec: PlanCodec,
+    /// Where it tells its metrics, and whether it can do its work (see [`crate::metrics`]); nowhere by default.
+    pub http: Option<Arc<TcpListener>>,
+    /// How often in a row it has lost its scheduler before that had let it in.
+    pub losses: u32,
+    /// Hears what an operator may want to know.
+    pub tell: fn(&str),
+}
+
+/// Why an executor has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecutorEnd {
+    /// By a signal.
+    Signal,
+    /// The scheduler does not need it any more.
+    NotNeeded,
+    /// It has lost its scheduler: the process is to begin anew ([`run_executor`]).
+    Lost {
+        /// How that showed.
+        reason: String,
+        /// How often in a row that came before the scheduler had let it in.
+        losses: u32,
+    },
 }
 
 impl ExecutorSettings {
@@ -74,22 +108,25 @@ impl ExecutorSettings {
             id: None,
             scheduler,
             address: IpAddr::from(Ipv4Addr::LOCALHOST),
+            secret: None,
             cores: 1,
             memory: 1 << 30,
             work_dir: None,
             is_child: false,
             codec,
+            http: None,
+            losses: 0,
+            tell: |_| (),
         }
     }
 }
 
-/// Runs an executor until it is told to stop (SIGTERM, SIGINT, by the scheduler) or has lost its scheduler. At most one in
-/// a process: Ballista keeps a part of its state for the whole process.
-pub fn run_executor(settings: ExecutorSettings) -> Result<(), ClusterError> {
+/// Runs an executor until it is told to stop (SIGTERM, SIGINT, by the scheduler) or has lost its scheduler. Once in the
+/// life of a process: Ballista keeps a part of its state for the whole process, and work for a scheduler that is gone may
+/// not listen. Whoever wants to go on executes the program anew.
+pub fn run_executor(settings: ExecutorSettings) -> Result<ExecutorEnd, ClusterError> {
     let parent = settings.work_dir.clone().unwrap_or_else(std::env::temp_dir);
-    std::fs::create_dir_all(&parent).map_err(ClusterError::system("create the work directory"))?;
-    let work = tempfile::Builder::new().prefix("quarray-executor-").tempdir_in(parent);
-    let work = work.map_err(ClusterError::system("create the work directory"))?;
+    let work = WorkDir::create(&parent)?;
     if let (true, Some(given)) = (settings.is_child, &settings.work_dir) {
         end_with_input(given.clone())?;
     }
@@ -99,20 +136,11 @@ pub fn run_executor(settings: ExecutorSettings) -> Result<(), ClusterError> {
     let ended = runtime.block_on(serve(&settings, work.path(), workers.handle()));
     workers.shutdown_background();
     runtime.shutdown_background();
-    remove_directory(work.path()).map_err(ClusterError::system("remove the work directory"))?;
-    ended
-}
-
-/// Removes a directory in which a thread may still be making files.
-pub(super) fn remove_directory(path: &Path) -> std::io::Result<()> {
-    let mut tries = 0;
-    loop {
-        match std::fs::remove_dir_all(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(_) if tries < REMOVAL_TRIES => std::thread::sleep(REMOVAL_PAUSE),
-            ended => return ended,
-        }
-        tries += 1;
+    let removed = work.remove();
+    match ended? {
+        // Work that did not listen may still be writing there: the next life removes it.
+        ExecutorEnd::Lost { reason, losses } => rest(pause(losses), ExecutorEnd::Lost { reason, losses }),
+        ended => removed.map(|()| ended),
     }
 }
 
@@ -126,20 +154,114 @@ fn workers(cores: usize) -> std::io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(cores.max(1)).on_thread_start(give_way).enable_all().build()
 }
 
-async fn serve(settings: &ExecutorSettings, work_dir: &Path, workers: &Handle) -> Result<(), ClusterError> {
-    let connections = Arc::new(Connections::default());
+async fn serve(
+    settings: &ExecutorSettings,
+    work_dir: &Path,
+    workers: &Handle,
+) -> Result<ExecutorEnd, ClusterError> {
+    let (mut terminate, mut interrupt) = signals()?;
+    let mut asked = signal(SignalKind::user_defined1()).map_err(ClusterError::system("listen for signals"))?;
+    let opening = ExecutorOpening::make(settings, work_dir).await?;
+    let (host, port) = &settings.scheduler;
+    let waits = |reason: &str| (settings.tell)(&format!("waiting for the scheduler at {host}:{port}: {reason}"));
+    let connection = tokio::select! {
+        connection = opening.reach_scheduler(&settings.scheduler, waits) => connection?,
+        _ = terminate.recv() => return Ok(ExecutorEnd::Signal),
+        _ = interrupt.recv() => return Ok(ExecutorEnd::Signal),
+        _ = asked.recv() => return Ok(ExecutorEnd::Signal),
+    };
+    let connections = Arc::new(Connections::through(opening.links.clone()));
     let engine = DefaultExecutionEngine::with_client_pool(connections);
     let engine = Arc::new(CancellingEngine::new(engine, workers.clone()));
-    let config = Arc::new(process_config(settings, work_dir, &engine)?);
-    tokio::spawn(leave_on_signals(engine, work_dir.to_path_buf()));
-    start_executor_process(config).await?;
-    Ok(())
+    let config = Arc::new(process_config(settings, &opening, work_dir, &engine)?);
+    let (id, health) = (config.executor_id.clone(), config.health.clone());
+    let _endpoint = tell_metrics(settings, &config)?;
+    tokio::spawn(leave_on_signals(Arc::clone(&engine), work_dir.to_path_buf()));
+    tokio::spawn(leave_when_asked(Arc::clone(&config), Arc::clone(&engine), work_dir.to_path_buf()));
+    (settings.tell)(&format!("{id} works for {host}:{port}"));
+    let is_let_in = Cell::new(false);
+    let ended = tokio::select! {
+        ended = start_executor_process(config) => match ended {
+            Ok(()) if health.is_ready() => Ok(ExecutorEnd::NotNeeded),
+            Ok(()) => Err("it does not answer".to_string()),
+            Err(error) if settings.is_child => return Err(error.into()),
+            Err(error) => Err(error.to_string()),
+        },
+        reason = connection.ended() => Err(reason),
+        never = note_when(&is_let_in, || health.is_ready()) => match never {},
+    };
+    engine.cancel_all();
+    if terminate.recv().now_or_never().is_some() || interrupt.recv().now_or_never().is_some() {
+        return Ok(ExecutorEnd::Signal);
+    }
+    let losses = if is_let_in.get() { 0 } else { settings.losses.saturating_add(1) };
+    ended.or_else(|reason| Ok(ExecutorEnd::Lost { reason, losses }))
+}
+
+/// Answers for metrics, where there is a place for it.
+fn tell_metrics(
+    settings: &ExecutorSettings,
+    config: &ExecutorProcessConfig,
+) -> Result<Option<MetricsEndpoint>, ClusterError> {
+    let Some(listener) = &settings.http else {
+        return Ok(None);
+    };
+    let health = config.health.clone();
+    let routes = router(Metrics::new().with(TasksSource), Arc::new(move || health.is_ready()));
+    let listener = listener.try_clone().map_err(ClusterError::system("listen"))?;
+    MetricsEndpoint::start(listener, routes).map(Some)
+}
+
+/// Notes it when something has become so, and never ends.
+async fn note_when(noted: &Cell<bool>, is_so: impl Fn() -> bool) -> Infallible {
+    while !is_so() {
+        tokio::time::sleep(POLL).await;
+    }
+    noted.set(true);
+    std::future::pending().await
+}
+
+/// Waits before the process begins anew, on threads of its own: whatever belonged to its last life has ended.
+fn rest(pause: Duration, end: ExecutorEnd) -> Result<ExecutorEnd, ClusterError> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(ClusterError::system("start threads"))?;
+    let end = runtime.block_on(async {
+        let (mut terminate, mut interrupt) = signals()?;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(end),
+            _ = terminate.recv() => Ok(ExecutorEnd::Signal),
+            _ = interrupt.recv() => Ok(ExecutorEnd::Signal),
+        }
+    });
+    stop_hearing_signals();
+    end
+}
+
+/// What is waited after so many losses in a row that came too soon: nothing after the first.
+fn pause(losses: u32) -> Duration {
+    let (first, longest) = LOSS_PAUSES;
+    match losses {
+        0 | 1 => Duration::ZERO,
+        more => first.saturating_mul(1 << (more - 2).min(10)).min(longest),
+    }
+}
+
+fn signals() -> Result<(Signal, Signal), ClusterError> {
+    let listen = |kind| signal(kind).map_err(ClusterError::system("listen for signals"));
+    Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
+}
+
+/// Signals end the process at once: nobody would hear them any more.
+fn stop_hearing_signals() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        // SAFETY: a system call with two numbers, which replaces a handler by what the system does without one.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 /// The first signal is heard by Ballista too, which takes leave of the scheduler; the second ends the process.
 async fn leave_on_signals(engine: Arc<CancellingEngine>, work_dir: PathBuf) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let Ok((mut terminate, mut interrupt)) = signals() else {
         return;
     };
     let cancel = async {
@@ -193,26 +315,27 @@ fn stop_now(work_dir: &Path) -> ! {
 
 fn process_config(
     settings: &ExecutorSettings,
+    opening: &ExecutorOpening,
     work_dir: &Path,
     engine: &Arc<CancellingEngine>,
 ) -> Result<ExecutorProcessConfig, ClusterError> {
-    let process = std::process::id();
-    let id = settings.id.clone().unwrap_or_else(|| format!("executor-{process}"));
-    let ports = free_pair(settings.address, process);
-    let (port, grpc_port) = ports.ok_or_else(|| ClusterError::Start("no port is free".to_string()))?;
+    let id = match &settings.id {
+        Some(id) => id.clone(),
+        None => executor_name(settings.memory).map_err(ClusterError::system("name an executor"))?,
+    };
+    let places = opening.places;
     let state = executor_state(settings)?;
     let runtime = RuntimeEnvBuilder::from_runtime_env(state.runtime_env())
         .with_temp_file_path(work_dir.join("spill"))
         .build_arc()?;
     let session = state.config().clone().upgrade_for_ballista();
     let session = session.with_ballista_grpc_client_max_message_size(MESSAGE_BYTES_MAX as usize);
-    let address = settings.address.to_string();
     Ok(ExecutorProcessConfig {
         executor_id: id,
-        bind_host: address.clone(),
-        external_host: Some(address),
-        port,
-        grpc_port,
+        bind_host: in_url(places.bind),
+        external_host: Some(in_url(places.told)),
+        port: places.data_port,
+        grpc_port: places.task_port,
         scheduler_host: settings.scheduler.0.clone(),
         scheduler_port: settings.scheduler.1,
         scheduler_connect_timeout_seconds: 10,
@@ -228,6 +351,7 @@ fn process_config(
         override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| Ok(Arc::clone(&runtime)))),
         override_config_producer: Some(Arc::new(move || session.clone())),
         override_physical_codec: Some(Arc::clone(&settings.codec)),
+        override_create_grpc_client_endpoint: opening.to_scheduler(&settings.scheduler),
         ..Default::default()
     })
 }
@@ -235,6 +359,12 @@ fn process_config(
 /// The engine's own state: its functions, and what its operators look for in a session.
 fn executor_state(settings: &ExecutorSettings) -> Result<SessionState, ClusterError> {
     let memory_limit = usize::try_from(settings.memory).unwrap_or(usize::MAX);
-    let state = StateSettings { memory_limit, threads: settings.cores.max(1), grid: GridSettings::default() };
+    let state = StateSettings {
+        memory_limit,
+        threads: settings.cores.max(1),
+        grid: GridSettings::default(),
+        access: AccessPolicy::everything(),
+        memory_pool: None,
+    };
     Ok(session_state(&state, &Arc::new(Progress::default()))?)
 }

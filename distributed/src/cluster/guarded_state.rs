@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use ballista_core::JobId;
@@ -14,6 +15,8 @@ use ballista_scheduler::cluster::{BoundTask, ClusterState, ClusterStateEventStre
 use ballista_scheduler::config::TaskDistributionPolicy;
 use ballista_scheduler::state::task_manager::JobInfoCache;
 use parking_lot::RwLock;
+
+use super::drain::LEAVING;
 
 /// The running jobs, as the scheduler hands them out.
 pub type RunningJobs = HashMap<JobId, JobInfoCache>;
@@ -27,7 +30,19 @@ pub type RunningJobs = HashMap<JobId, JobInfoCache>;
 pub struct GuardedClusterState {
     inner: InMemoryClusterState,
     fences: RwLock<Fences>,
+    members: RwLock<BTreeMap<String, Member>>,
     departures: AtomicU64,
+}
+
+/// An executor that is registered.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// What it has told of itself.
+    pub metadata: ExecutorMetadata,
+    /// When it came.
+    pub since: Instant,
+    /// Whether it has said that it is about to leave.
+    pub is_leaving: bool,
 }
 
 #[derive(Default)]
@@ -75,6 +90,16 @@ impl GuardedClusterState {
         self.departures.load(Ordering::Acquire)
     }
 
+    /// The executors that are registered, in the order of their names.
+    pub fn members(&self) -> Vec<Member> {
+        self.members.read().values().cloned().collect()
+    }
+
+    /// Whether this executor is about to leave of its own accord.
+    pub fn is_leaving(&self, id: &str) -> bool {
+        self.members.read().get(id).is_some_and(|member| member.is_leaving)
+    }
+
     /// Names of the executors that are registered.
     pub async fn executors(&self) -> HashSet<String> {
         self.inner.registered_executor_metadata().await.into_iter().map(|executor| executor.id).collect()
@@ -101,10 +126,11 @@ impl GuardedClusterState {
         let mut cores: HashMap<String, ExecutorCores> =
             self.cores(jobs).await.into_iter().map(|cores| (cores.id.clone(), cores)).collect();
         let executors = self.inner.registered_executor_metadata().await;
-        let fences = self.fences.read();
+        let (fences, members) = (self.fences.read(), self.members.read());
         let may = |id: &String| {
             let is_alive = alive.as_ref().is_none_or(|alive| alive.contains(id));
-            is_alive && !fences.fenced.contains(id) && !fences.dismissed.contains(id)
+            let is_leaving = members.get(id).is_some_and(|member| member.is_leaving);
+            is_alive && !is_leaving && !fences.fenced.contains(id) && !fences.dismissed.contains(id)
         };
         let mut budgets = Budgets::default();
         for executor in executors.into_iter().filter(|executor| may(&executor.id)) {
@@ -156,7 +182,9 @@ impl ClusterState for GuardedClusterState {
         if self.fences.read().dismissed.contains(&metadata.id) {
             return Err(BallistaError::Configuration(format!("executor {} has left", metadata.id)));
         }
-        self.inner.register_executor(metadata, spec).await
+        self.inner.register_executor(metadata.clone(), spec).await?;
+        self.members.write().insert(metadata.id.clone(), Member { metadata, since: Instant::now(), is_leaving: false });
+        Ok(())
     }
 
     async fn save_executor_metadata(&self, metadata: ExecutorMetadata) -> Result<()> {
@@ -177,11 +205,16 @@ impl ClusterState for GuardedClusterState {
             // It will say so once more after it was removed, and must not be taken for a new one then.
             self.dismiss(&heartbeat.executor_id);
         }
+        let is_leaving = matches!(status, Some(executor_status::Status::Active(word)) if word == LEAVING);
+        if let Some(member) = self.members.write().get_mut(&heartbeat.executor_id).filter(|_| is_leaving) {
+            member.is_leaving = true;
+        }
         self.inner.save_executor_heartbeat(heartbeat).await
     }
 
     async fn remove_executor(&self, executor_id: &str) -> Result<()> {
         self.departures.fetch_add(1, Ordering::AcqRel);
+        self.members.write().remove(executor_id);
         self.inner.remove_executor(executor_id).await
     }
 

@@ -13,12 +13,14 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::PhysicalPlanNode;
+use quarray_engine::queries::RunningQuery;
 use tokio::sync::mpsc;
 
 use super::MESSAGE_BYTES_MAX;
 use super::error::ClusterError;
 use super::measured::JobSummary;
 use super::outputs::{holders, is_tainted, last_locations};
+use super::recorded;
 use super::scheduler::Scheduler;
 use super::task_failure::heard;
 
@@ -162,20 +164,34 @@ impl Order {
         let plan = Arc::clone(&self.plan);
         let server = &self.scheduler.server;
         let id = server.submit_physical_plan("query", session, plan, Some(news)).await?;
-        self.scheduler.note_begun();
+        self.scheduler.job_counts().note_begun();
+        if let Some(query) = self.query() {
+            query.add_job(&id.to_string());
+        }
         Ok(Job { scheduler: Arc::clone(&self.scheduler), id, is_over: false })
     }
 
     async fn finish(&self, job: Job, success: SuccessfulJob) -> Result<FinishedJob, Ending> {
         let graph = self.scheduler.finished_graph(&job.id, GRAPH_PATIENCE).await;
+        if let Some(graph) = &graph {
+            self.scheduler.observer().tell(&job.id, graph.as_ref());
+        }
         // A job that cannot be looked at cannot be believed.
         let Some(graph) = graph.filter(|graph| !is_tainted(graph.as_ref())) else {
-            self.scheduler.note_distrusted();
+            self.scheduler.job_counts().note_distrusted();
             return Err(Ending::Lost("a part of the query ran again and may have counted twice".to_string()));
         };
+        if let Some(query) = self.query() {
+            recorded::tell(&query, graph.as_ref());
+        }
         let locations = last_locations(success.partition_location);
         self.scheduler.hold_result(&job.id, holders(locations.values()));
         Ok(FinishedJob { locations, graph, _job: job })
+    }
+
+    /// The query that the plan is run for, where it is one of a session.
+    fn query(&self) -> Option<Arc<RunningQuery>> {
+        self.context.session_config().get_extension::<RunningQuery>()
     }
 
     /// Refuses a plan that no message could carry. The scheduler would take the failure for one of its executors'.

@@ -2,7 +2,8 @@
 //!
 //! [`Scheduler`] is Ballista's as a library behind [`GuardedClusterState`]; [`executor`] is the life of one executor;
 //! an [`ExecutorProvider`] starts and stops them, [`LocalProcesses`] on this machine. [`job`] runs one physical plan and
-//! [`delivery`] brings its rows here. [`LocalCluster`] is all of it for one session.
+//! [`delivery`] brings its rows here. [`LocalCluster`] is all of it for one session; an [`OutsideCluster`] has executors that
+//! somebody else starts.
 //!
 //! Ballista loses track of cores and counts outputs twice when executors are lost. Three guards stand against that, and
 //! whoever changes this module keeps them: free cores are counted anew at every binding (`guarded_state.rs`), of several
@@ -12,23 +13,32 @@
 pub mod cancellation;
 pub mod connections;
 pub mod delivery;
+mod drain;
 pub mod error;
 pub mod executor;
 #[cfg(test)]
 mod guard_tests;
 pub mod guarded_state;
 pub mod job;
+pub mod job_counts;
+mod job_names;
+pub mod job_observer;
 pub mod local;
 pub mod measured;
 pub mod outputs;
+pub mod outside;
+mod places;
 pub mod ports;
 pub mod preparation;
 pub mod processes;
 pub mod provider;
+mod recorded;
 pub mod scheduler;
+mod scheduler_watch;
 pub mod spool;
 pub mod stages;
 mod task_failure;
+mod work_dir;
 
 use std::sync::Arc;
 
@@ -36,11 +46,12 @@ use ballista_core::serde::BallistaPhysicalExtensionCodec;
 use datafusion_proto::physical_plan::PhysicalExtensionCodec;
 
 pub use error::ClusterError;
-pub use executor::{ExecutorSettings, run_executor};
-pub use guarded_state::{ExecutorCores, GuardedClusterState};
+pub use executor::{ExecutorEnd, ExecutorSettings, run_executor};
+pub use guarded_state::{ExecutorCores, GuardedClusterState, Member};
 pub use local::{LocalCluster, LocalClusterSettings};
+pub use outside::{OutsideCluster, OutsideExecutors};
 pub use processes::{LocalProcesses, Program};
-pub use provider::{ExecutorProvider, ExecutorShape, ProvidedExecutor, Stop};
+pub use provider::{Arrival, ExecutorProvider, ExecutorShape, ProvidedExecutor, Stop};
 pub use scheduler::{Scheduler, SchedulerSettings};
 
 /// Bytes that a message between processes of the cluster may have.

@@ -16,9 +16,11 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::error::ClusterError;
-use super::executor::{log_of, remove_directory};
-use super::provider::{ExecutorProvider, ExecutorShape, ProvidedExecutor, Stop};
+use super::executor::log_of;
+use super::provider::{Arrival, ExecutorProvider, ExecutorShape, ProvidedExecutor, Stop};
 use super::scheduler::Scheduler;
+use super::work_dir::remove_directory;
+use crate::links::SECRET_VARIABLE;
 
 /// Bytes of an executor's last words that are told.
 const WORDS_BYTES_MAX: usize = 2 << 10;
@@ -92,7 +94,7 @@ impl LocalProcesses {
     }
 
     /// What the system is asked to do with an executor.
-    fn command(&self, id: &str, shape: ExecutorShape, directory: &PathBuf) -> Command {
+    fn command(&self, id: &str, shape: ExecutorShape, directory: &PathBuf) -> Result<Command, ClusterError> {
         let mut command = Command::new(&self.program.path);
         command.args(&self.program.arguments).arg("executor");
         command.arg("--scheduler").arg(self.scheduler.address().to_string());
@@ -102,7 +104,19 @@ impl LocalProcesses {
         command.arg("--id").arg(id).arg("--child");
         // In a group of its own: Ctrl-C at the terminal is for a query, not for the executors.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null());
-        command
+        // Whatever this process itself was given: a child belongs to the cluster of its scheduler.
+        command.env_remove(SECRET_VARIABLE);
+        if let Some(links) = self.scheduler.links() {
+            let address = self.scheduler.address().ip();
+            if address.is_unspecified() {
+                let wrong = format!("others do not reach it at {address}; the scheduler has to listen on one address");
+                return Err(ClusterError::Start(wrong));
+            }
+            // Not by an argument: those are for everyone to see.
+            command.arg("--address").arg(address.to_string());
+            command.env(SECRET_VARIABLE, links.identity().secret().variable());
+        }
+        Ok(command)
     }
 
     fn running(&self, id: &str) -> Result<Arc<Running>, ClusterError> {
@@ -119,10 +133,11 @@ impl ExecutorProvider for LocalProcesses {
         let log = log_of(&directory);
         std::fs::create_dir(&directory).map_err(ClusterError::system("create a directory for an executor"))?;
         let words = File::create(&log).map_err(ClusterError::system("create a log for an executor"))?;
-        let child = self.command(&id, shape, &directory).stderr(words).spawn();
+        let child = self.command(&id, shape, &directory)?.stderr(words).spawn();
         let child = child.map_err(|error| ClusterError::Start(format!("{}: {error}", self.program.path.display())))?;
         let process = Some(child.id());
-        let provided = ProvidedExecutor { id: id.clone(), process, shape, started: Instant::now() };
+        let (started, arrival) = (Instant::now(), Arrival::Started);
+        let provided = ProvidedExecutor { id: id.clone(), process, shape, started, arrival };
         let (child, has_ended) = (Mutex::new(child), watch::Sender::new(false));
         let running = Arc::new(Running { provided, child, directory, log, has_ended });
         self.children.lock().insert(id.clone(), Arc::clone(&running));

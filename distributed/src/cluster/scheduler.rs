@@ -1,12 +1,10 @@
 //! Ballista's scheduler as a part of this process.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use async_trait::async_trait;
 use ballista_core::JobId;
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
@@ -17,12 +15,13 @@ use ballista_scheduler::cluster::memory::InMemoryJobState;
 use ballista_scheduler::cluster::{BallistaCluster, JobState};
 use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
-use ballista_scheduler::scheduler_server::{JobIdGenerator, SchedulerServer};
+use ballista_scheduler::scheduler_server::SchedulerServer;
 use ballista_scheduler::state::execution_graph::ExecutionGraphBox;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use parking_lot::Mutex;
+use quarray_engine::access::AccessPolicy;
 use quarray_engine::progress::Progress;
 use quarray_engine::state::{GridSettings, StateSettings, session_state};
 use quarray_engine::thread_safe::ThreadSafe;
@@ -32,7 +31,12 @@ use tokio::task::JoinHandle;
 
 use super::error::ClusterError;
 use super::guarded_state::{ExecutorCores, GuardedClusterState};
+use super::job_counts::JobCounts;
+use super::job_names::JobNames;
+use super::job_observer::ObserverPlace;
+use super::places::in_url;
 use super::{MESSAGE_BYTES_MAX, PlanCodec};
+use crate::links::{Door, Gate, GateCounts, Identity, Links, Secret, Service};
 
 /// Executors say that they live this often.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -58,18 +62,20 @@ pub(super) type Server = SchedulerServer<LogicalPlanNode, PhysicalPlanNode>;
 /// What a scheduler is started with.
 #[derive(Clone)]
 pub struct SchedulerSettings {
-    /// Where it listens; port 0 is any that is free.
+    /// Where it listens, on this machine alone unless there is a secret; port 0 is any that is free.
     pub listen: SocketAddr,
+    /// The secret that all hosts of the cluster share.
+    pub secret: Option<Secret>,
     /// The codec of plans.
     pub codec: PlanCodec,
-    /// Whether Ballista's REST answers on the same address.
+    /// Whether Ballista's REST answers; for this machine alone, even with a secret.
     pub has_rest: bool,
 }
 
 impl SchedulerSettings {
     /// A scheduler for this machine alone, without REST.
     pub fn new(codec: PlanCodec) -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), codec, has_rest: false }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), secret: None, codec, has_rest: false }
     }
 }
 
@@ -82,14 +88,17 @@ pub struct Scheduler {
     state: Arc<GuardedClusterState>,
     jobs: ThreadSafe<Arc<InMemoryJobState>>,
     base: ThreadSafe<SessionState>,
+    /// Where others reach it.
     address: SocketAddr,
+    /// Where it listens itself; with a secret, only this machine comes there.
+    local: SocketAddr,
+    links: Option<Arc<Links>>,
+    gate: Option<Gate>,
     service: JoinHandle<()>,
     /// Executors that hold results which are not fetched yet, by job.
     unfetched: Mutex<Vec<(JobId, HashSet<String>)>>,
-    /// Jobs whose answers were thrown away, since they may have counted twice.
-    distrusted: AtomicU64,
-    /// Jobs that were begun.
-    begun: AtomicU64,
+    job_counts: JobCounts,
+    observer: ObserverPlace,
 }
 
 impl std::fmt::Debug for Scheduler {
@@ -101,30 +110,56 @@ impl std::fmt::Debug for Scheduler {
 impl Scheduler {
     /// Starts a scheduler on the threads of the runtime that this is called on.
     pub async fn start(settings: SchedulerSettings) -> Result<Arc<Self>, ClusterError> {
-        let wrong =
-            |address: SocketAddr, reason: String| ClusterError::Scheduler { address: address.to_string(), reason };
-        let listener = TcpListener::bind(settings.listen).await;
-        let listener = listener.map_err(|error| wrong(settings.listen, error.to_string()))?;
-        let address = listener.local_addr().map_err(|error| wrong(settings.listen, error.to_string()))?;
+        let Openings { listener, local, address, links, gate } = Openings::make(&settings).await?;
         let base = scheduler_state()?;
         let state = Arc::new(GuardedClusterState::default());
         let jobs = Arc::new(job_state(&base));
         let cluster = BallistaCluster::new(Arc::clone(&state) as _, Arc::clone(&jobs) as _);
-        let server: Server = create_scheduler(cluster, Arc::new(config(&settings, address))).await?;
+        let server: Server = create_scheduler(cluster, Arc::new(config(&settings, address, links.as_ref()))).await?;
         let service = start_grpc_service_with_listener(listener, server.clone());
         let service = tokio::spawn(async move {
             // It ends with the process, or when it is aborted.
             let _ = service.await;
         });
         let (threads, codec) = (Handle::current(), settings.codec);
+        let (unfetched, observer) = (Mutex::default(), ObserverPlace::default());
         let (server, jobs, base) = (ThreadSafe::new(server), ThreadSafe::new(jobs), ThreadSafe::new(base));
-        let (unfetched, distrusted, begun) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Arc::new(Self { server, codec, threads, state, jobs, base, address, service, unfetched, distrusted, begun }))
+        Ok(Arc::new(Self {
+            server,
+            codec,
+            threads,
+            state,
+            jobs,
+            base,
+            address,
+            local,
+            links,
+            gate,
+            service,
+            unfetched,
+            job_counts: JobCounts::default(),
+            observer,
+        }))
     }
 
-    /// Where it listens.
+    /// Where others reach it.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it is reached on this machine without a secret, by REST above all.
+    pub fn local_address(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The ways to executors of other hosts, if they share a secret.
+    pub fn links(&self) -> Option<&Arc<Links>> {
+        self.links.as_ref()
+    }
+
+    /// What has come to its gate, if it has one.
+    pub fn gate_counts(&self) -> Option<GateCounts> {
+        self.gate.as_ref().map(Gate::counts)
     }
 
     /// The state of the cluster: fences, departures.
@@ -137,27 +172,19 @@ impl Scheduler {
         &self.server
     }
 
+    /// Who is told of jobs that finish.
+    pub fn observer(&self) -> &ObserverPlace {
+        &self.observer
+    }
+
     /// The threads that it runs on.
     pub fn threads(&self) -> &Handle {
         &self.threads
     }
 
-    /// How many jobs were begun: a query is one, and one more for every time that it had to run again.
-    pub fn jobs_begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
-    }
-
-    /// How many jobs had an answer that was thrown away, since a part of them ran again and may have counted twice.
-    pub fn jobs_distrusted(&self) -> u64 {
-        self.distrusted.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn note_begun(&self) {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn note_distrusted(&self) {
-        self.distrusted.fetch_add(1, Ordering::Relaxed);
+    /// How many jobs it was given.
+    pub fn job_counts(&self) -> &JobCounts {
+        &self.job_counts
     }
 
     /// The cores of all executors.
@@ -200,7 +227,7 @@ impl Scheduler {
     pub async fn executor_ended(&self, id: &str, reason: &str) -> Result<(), ClusterError> {
         self.state.dismiss(id);
         let closed = |_| ClusterError::Closed;
-        let mut client = SchedulerGrpcClient::connect(format!("http://{}", self.address)).await.map_err(closed)?;
+        let mut client = SchedulerGrpcClient::connect(format!("http://{}", self.local)).await.map_err(closed)?;
         let params = ExecutorStoppedParams { executor_id: id.to_string(), reason: reason.to_string() };
         client.executor_stopped(params).await.map_err(|status| ClusterError::Ballista(status.message().to_string()))?;
         Ok(())
@@ -265,8 +292,48 @@ impl Drop for Scheduler {
     }
 }
 
+/// Where a scheduler is open, and for whom.
+struct Openings {
+    listener: TcpListener,
+    local: SocketAddr,
+    address: SocketAddr,
+    links: Option<Arc<Links>>,
+    gate: Option<Gate>,
+}
+
+impl Openings {
+    async fn make(settings: &SchedulerSettings) -> Result<Self, ClusterError> {
+        let wrong = |error: std::io::Error| {
+            let (address, reason) = (settings.listen.to_string(), error.to_string());
+            ClusterError::Scheduler { address, reason }
+        };
+        let Some(secret) = &settings.secret else {
+            if !settings.listen.ip().is_loopback() {
+                return Err(ClusterError::NeedsSecret { address: settings.listen.to_string() });
+            }
+            let listener = TcpListener::bind(settings.listen).await.map_err(wrong)?;
+            let local = listener.local_addr().map_err(wrong)?;
+            return Ok(Self { listener, local, address: local, links: None, gate: None });
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(wrong)?;
+        let local = listener.local_addr().map_err(wrong)?;
+        let outside = TcpListener::bind(settings.listen).await.map_err(wrong)?;
+        let address = outside.local_addr().map_err(wrong)?;
+        let identity = Identity::new(secret)?;
+        let links = Links::new(&identity, &std::env::temp_dir())?;
+        let gate = Gate::open(vec![Door { listener: outside, service: Service::Scheduler, target: local }], &identity);
+        Ok(Self { listener, local, address, links: Some(links), gate: Some(gate) })
+    }
+}
+
 fn scheduler_state() -> Result<SessionState, ClusterError> {
-    let settings = StateSettings { memory_limit: usize::MAX, threads: 1, grid: GridSettings::default() };
+    let settings = StateSettings {
+        memory_limit: usize::MAX,
+        threads: 1,
+        grid: GridSettings::default(),
+        access: AccessPolicy::everything(),
+        memory_pool: None,
+    };
     Ok(session_state(&settings, &Arc::new(Progress::default()))?)
 }
 
@@ -286,8 +353,8 @@ fn job_state(base: &SessionState) -> InMemoryJobState {
     InMemoryJobState::new("quarray", session_builder, Arc::new(move || config.clone()))
 }
 
-fn config(settings: &SchedulerSettings, address: SocketAddr) -> SchedulerConfig {
-    let host = address.ip().to_string();
+fn config(settings: &SchedulerSettings, address: SocketAddr, links: Option<&Arc<Links>>) -> SchedulerConfig {
+    let host = in_url(address.ip());
     SchedulerConfig {
         scheduler_id: "quarray".to_string(),
         external_host: host.clone(),
@@ -310,28 +377,8 @@ fn config(settings: &SchedulerSettings, address: SocketAddr) -> SchedulerConfig 
         // By default `/` would lead away from this host.
         web_tui_route: "/ballista".to_string(),
         override_physical_codec: Some(Arc::clone(&settings.codec)),
+        override_create_grpc_client_endpoint: links.map(Links::to_tasks),
         job_id_generator: Some(Arc::new(JobNames::new())),
         ..Default::default()
-    }
-}
-
-/// Names of jobs, whose order is that of submission.
-struct JobNames {
-    started_ms: u128,
-    last: AtomicU64,
-}
-
-impl JobNames {
-    fn new() -> Self {
-        let started_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        Self { started_ms, last: AtomicU64::new(0) }
-    }
-}
-
-#[async_trait]
-impl JobIdGenerator for JobNames {
-    async fn next_id(&self) -> String {
-        // Executors may outlive a scheduler: the next one must not give the same names.
-        format!("job-{:x}-{:08}", self.started_ms, self.last.fetch_add(1, Ordering::Relaxed) + 1)
     }
 }

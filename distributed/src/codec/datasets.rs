@@ -1,10 +1,12 @@
 //! The datasets that plans name, opened once in a process.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use prost::Message;
+use quarray_engine::access::{AccessPolicy, AccessRules};
 use quarray_engine::catalog::open_dataset;
 use quarray_engine::scan::LabelledDataset;
 
@@ -39,6 +41,7 @@ pub fn dataset_message(dataset: &LabelledDataset, loaded: &[&str]) -> Result<mes
         withheld: portable.withheld,
         loaded: loaded.iter().map(ToString::to_string).collect(),
         fingerprint: dataset.fingerprint(loaded)?,
+        access: address.access.rules().map(access_message),
     })
 }
 
@@ -54,11 +57,16 @@ impl Datasets {
         {
             return Ok(Arc::clone(dataset));
         }
+        let access = access(wanted)?;
         let mut options = wanted.options.clone();
         for option in &wanted.withheld {
+            // This process's secrets are not for everybody.
+            if access.rules().is_some_and(|rules| !rules.may_use_credentials) {
+                return Err(CodecError::SecretsStay { uri: wanted.uri.clone(), option: option.clone() });
+            }
             options.insert(option.clone(), secret(&wanted.uri, option)?);
         }
-        let dataset = wait_for(open_dataset(&wanted.name, &wanted.uri, &options))??;
+        let dataset = wait_for(open_dataset(&wanted.name, &wanted.uri, &options, &access))??;
         let found = read(&dataset, wanted)?;
         if found != wanted.fingerprint {
             let (name, uri, expected) = (wanted.name.clone(), wanted.uri.clone(), wanted.fingerprint);
@@ -92,6 +100,30 @@ fn read(dataset: &LabelledDataset, wanted: &message::Dataset) -> Result<u64, Cod
     }
     let names: Vec<&str> = wanted.loaded.iter().map(String::as_str).collect();
     Ok(dataset.fingerprint(&names)?)
+}
+
+fn access_message(rules: &AccessRules) -> message::Access {
+    message::Access {
+        roots: rules.roots.iter().map(|root| root.to_string_lossy().into_owned()).collect(),
+        urls: rules.urls.clone(),
+        may_use_credentials: rules.may_use_credentials,
+        may_reach_private: rules.may_reach_private,
+    }
+}
+
+/// What the plan may touch: whoever runs it must not do more than whoever made it.
+fn access(wanted: &message::Dataset) -> Result<AccessPolicy, CodecError> {
+    let Some(access) = &wanted.access else { return Ok(AccessPolicy::everything()) };
+    // Directories that this machine does not have hold nothing that it could read.
+    let roots = access.roots.iter().map(PathBuf::from).filter(|root| root.is_dir()).collect();
+    let rules = AccessRules {
+        roots,
+        urls: access.urls.clone(),
+        may_write: false,
+        may_use_credentials: access.may_use_credentials,
+        may_reach_private: access.may_reach_private,
+    };
+    AccessPolicy::confined(rules).map_err(|error| CodecError::Access { message: error.to_string() })
 }
 
 /// A secret of a store: this process's own, since none travels.

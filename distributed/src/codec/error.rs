@@ -42,6 +42,20 @@ pub enum CodecError {
         /// Where its value is looked for.
         variable: String,
     },
+    /// A secret of whoever may not use the executor's own.
+    #[error("option `{option}` of {uri} is a secret, which is not sent to executors: run the query in one process")]
+    SecretsStay {
+        /// The store.
+        uri: String,
+        /// The name of the option.
+        option: String,
+    },
+    /// What the plan may touch cannot be told here.
+    #[error("{message}")]
+    Access {
+        /// What is wrong.
+        message: String,
+    },
     /// The dataset is not the one that the query was planned over.
     #[error(
         "dataset `{name}` at {uri} is not what the query was planned over: expected {expected:016x}, found {found:016x}"

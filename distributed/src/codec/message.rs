@@ -74,6 +74,22 @@ pub struct Dataset {
     pub loaded: Vec<String>,
     #[prost(fixed64, tag = "6")]
     pub fingerprint: u64,
+    /// What whoever made the plan may touch; none: everything.
+    #[prost(message, optional, tag = "7")]
+    pub access: Option<Access>,
+}
+
+/// What whoever made a plan may touch.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Access {
+    #[prost(string, repeated, tag = "1")]
+    pub roots: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    pub urls: Vec<String>,
+    #[prost(bool, tag = "3")]
+    pub may_use_credentials: bool,
+    #[prost(bool, tag = "4")]
+    pub may_reach_private: bool,
 }
 
 /// An axis of a table.

@@ -28,6 +28,8 @@ const START_PAUSE_MAX: Duration = Duration::from_secs(60);
 pub struct Asked {
     /// How many executors.
     pub mode: ScalingMode,
+    /// Whether all that come by themselves are kept, until another number is asked for.
+    pub keeps_all: bool,
     /// What each of them has.
     pub shape: ExecutorShape,
     /// The settings of the rule.
@@ -74,13 +76,25 @@ impl Controller {
 
     /// Asks for another number of executors; a decision follows at once.
     pub fn ask(&self, mode: ScalingMode) {
-        self.shared.asked.lock().mode = mode;
+        let mut asked = self.shared.asked.lock();
+        (asked.mode, asked.keeps_all) = (mode, false);
+        drop(asked);
         self.shared.is_asked.notify_one();
+    }
+
+    /// How many executors there are to be, since the latest decision.
+    pub fn desired(&self) -> Option<u32> {
+        self.shared.log.lock().entries().last().map(|entry| entry.decision.desired)
     }
 
     /// The decisions so far, the oldest first, and the moment that their times are counted from.
     pub fn log(&self) -> (Vec<LogEntry>, Instant) {
         (self.shared.log.lock().entries().cloned().collect(), self.shared.began)
+    }
+
+    /// The last so many decisions, the latest first, and the moment that their times are counted from.
+    pub fn latest(&self, count: usize) -> (Vec<LogEntry>, Instant) {
+        (self.shared.log.lock().entries().rev().take(count).cloned().collect(), self.shared.began)
     }
 }
 
@@ -117,12 +131,28 @@ impl Rounds {
 
     async fn round(&mut self) {
         let asked = *self.shared.asked.lock();
+        let asked = self.fitted(asked).await;
         let seen = self.observer.look(&asked).await;
         self.note_starts(seen.failed_starts, seen.has_arrivals);
         let (decision, state) = decide(&seen.inputs, &asked.policy, &self.state);
         self.state = state;
         self.shared.log.lock().record(&seen.inputs, &decision);
         self.act(&asked, &decision).await;
+    }
+
+    /// What is asked, by what there is: cores that somebody else chooses, and executors that are all to be kept.
+    async fn fitted(&self, mut asked: Asked) -> Asked {
+        if let Some(shape) = self.observer.provider().shape() {
+            asked.shape = shape;
+            asked.cluster.cores_each = u32::try_from(shape.cores).unwrap_or(u32::MAX);
+        }
+        if let (true, ScalingMode::Between { max, .. }) = (asked.keeps_all, asked.mode) {
+            let present = self.observer.scheduler().state().executors().await.len();
+            let min = u32::try_from(present).unwrap_or(u32::MAX);
+            asked.mode = ScalingMode::Between { min, max: max.max(min) };
+            asked.user.max = asked.user.max.max(min);
+        }
+        asked
     }
 
     async fn act(&mut self, asked: &Asked, decision: &Decision) {

@@ -9,12 +9,15 @@ use ballista_scheduler::state::execution_stage::ExecutionStage;
 use quarray_engine::{Error, Session};
 
 use super::clusters::NamedCluster;
-use super::observer::resident_bytes;
-use crate::cluster::ExecutorProvider;
+use crate::cluster::Arrival;
 use crate::scaling::{LogEntry, ScalingMode};
 
 /// `SHOW CLUSTERS`
-pub async fn clusters(clusters: &[(String, Arc<NamedCluster>)], session: &Session) -> Result<RecordBatch, Error> {
+pub async fn clusters(
+    clusters: &[(String, Arc<NamedCluster>)],
+    dashboard: Option<&str>,
+    session: &Session,
+) -> Result<RecordBatch, Error> {
     let backend = session.backend();
     let mut rows = Vec::new();
     for (name, cluster) in clusters {
@@ -22,16 +25,21 @@ pub async fn clusters(clusters: &[(String, Arc<NamedCluster>)], session: &Sessio
         let registered = cluster.cluster.scheduler().state().executors().await.len();
         let in_use = if backend.cluster() == Some(name) { "yes" } else { "no" };
         let address = cluster.cluster.scheduler().address().to_string();
-        rows.push((name.clone(), in_use, mode(asked.mode), registered, asked.shape, address));
+        let provider = cluster.cluster.provider();
+        let (wanted, shape) = (provider.wanted(), provider.shape().unwrap_or(asked.shape));
+        let mode = if asked.keeps_all { "as many as come".to_string() } else { mode(asked.mode) };
+        rows.push((name.clone(), in_use, mode, registered, shape, address, wanted));
     }
     table([
         ("name", texts(rows.iter().map(|row| row.0.as_str()))),
         ("in_use", texts(rows.iter().map(|row| row.1))),
         ("mode", texts(rows.iter().map(|row| row.2.as_str()))),
         ("executors", numbers(rows.iter().map(|row| row.3 as u64))),
+        ("wanted", numbers(rows.iter().map(|row| row.6 as u64))),
         ("cores", numbers(rows.iter().map(|row| row.4.cores as u64))),
         ("memory_bytes", numbers(rows.iter().map(|row| row.4.memory))),
         ("scheduler", texts(rows.iter().map(|row| row.5.as_str()))),
+        ("dashboard", Arc::new(StringArray::from_iter(rows.iter().map(|_| dashboard)))),
     ])
 }
 
@@ -40,10 +48,17 @@ pub async fn executors(cluster: &NamedCluster) -> Result<RecordBatch, Error> {
     let scheduler = cluster.cluster.scheduler();
     let (cores, fenced) = (scheduler.cores().await, scheduler.state().fenced());
     let needed = scheduler.needed_executors().await;
-    let provided = cluster.cluster.provider().list();
+    let provider = cluster.cluster.provider();
+    let mut provided = provider.list();
+    provided.retain(|executor| executor.arrival != Arrival::Awaited);
+    let members = scheduler.state().members();
+    let host = |id: &str| {
+        let member = members.iter().find(|member| member.metadata.id == id);
+        member.map(|member| member.metadata.host.clone()).unwrap_or_default()
+    };
     let state = |id: &str| match cores.iter().find(|cores| cores.id == id) {
         None => "starting",
-        Some(_) if fenced.contains(id) => "leaving",
+        Some(_) if fenced.contains(id) || scheduler.state().is_leaving(id) => "leaving",
         Some(cores) if cores.free < cores.total => "busy",
         Some(_) if needed.contains(id) => "holding data",
         Some(_) => "idle",
@@ -52,14 +67,12 @@ pub async fn executors(cluster: &NamedCluster) -> Result<RecordBatch, Error> {
     let process = |process: Option<u32>| process.map_or(0, u64::from);
     table([
         ("id", texts(provided.iter().map(|executor| executor.id.as_str()))),
+        ("host", texts(provided.iter().map(|executor| host(&executor.id)))),
         ("state", texts(provided.iter().map(|executor| state(&executor.id)))),
         ("cores", numbers(provided.iter().map(|executor| executor.shape.cores as u64))),
         ("free_cores", numbers(provided.iter().map(|executor| free(&executor.id)))),
         ("memory_bytes", numbers(provided.iter().map(|executor| executor.shape.memory))),
-        (
-            "used_bytes",
-            numbers(provided.iter().map(|executor| executor.process.and_then(resident_bytes).unwrap_or_default())),
-        ),
+        ("used_bytes", numbers(provided.iter().map(|executor| provider.used_bytes(executor).unwrap_or_default()))),
         ("process", numbers(provided.iter().map(|executor| process(executor.process)))),
         ("seconds", seconds(provided.iter().map(|executor| executor.started.elapsed()))),
     ])

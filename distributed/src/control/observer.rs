@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::controller::Asked;
 use super::jobs::JobWatch;
-use crate::cluster::{ExecutorProvider, ProvidedExecutor, Scheduler};
+use crate::cluster::{Arrival, ExecutorProvider, ProvidedExecutor, Scheduler};
 use crate::scaling::{Executor, ExecutorState, Inputs, StartUpEstimate};
 
 /// A start takes this long, as long as none was seen.
@@ -94,7 +94,8 @@ impl Observer {
         let (failed_starts, has_arrivals) = self.follow(&provided, &registered, now);
         let executors = provided.iter().map(|provided| {
             let tasks = jobs.tasks.get(&provided.id).copied().unwrap_or_default();
-            let state = if self.stopping.contains(&provided.id) {
+            let leaves = self.stopping.contains(&provided.id) || self.scheduler.state().is_leaving(&provided.id);
+            let state = if leaves {
                 ExecutorState::Stopping
             } else if !registered.contains(&provided.id) {
                 ExecutorState::Starting { since: provided.started.saturating_duration_since(self.began) }
@@ -116,7 +117,7 @@ impl Observer {
             executors: executors.collect(),
             rates: self.jobs.rates(),
             start_up: self.start_up.duration(),
-            memory_used: memory_used(&provided),
+            memory_used: memory_used(self.provider.as_ref(), &provided),
             cluster: asked.cluster,
             user: asked.user,
         };
@@ -146,12 +147,18 @@ impl Observer {
         self.stopping.retain(is_there);
         let mut has_arrivals = false;
         for executor in provided {
+            if executor.arrival == Arrival::Awaited {
+                // A wish does not fail; whoever fulfils it has a name of its own.
+                continue;
+            }
             if !registered.contains(&executor.id) {
                 self.coming.insert(executor.id.clone());
             } else if !self.idle.contains_key(&executor.id) {
                 self.coming.remove(&executor.id);
                 self.idle.insert(executor.id.clone(), now);
-                self.start_up.observe(executor.started.elapsed());
+                if executor.arrival != Arrival::Unasked {
+                    self.start_up.observe(executor.started.elapsed());
+                }
                 has_arrivals = true;
             }
         }
@@ -159,22 +166,14 @@ impl Observer {
     }
 }
 
-/// The share of their memory that executors of this machine have in use.
-fn memory_used(executors: &[ProvidedExecutor]) -> f64 {
+/// The share of their memory that executors have in use, as far as it is known.
+fn memory_used(provider: &dyn ExecutorProvider, executors: &[ProvidedExecutor]) -> f64 {
     let (mut used, mut all) = (0u64, 0u64);
-    for executor in executors {
-        if let Some(bytes) = executor.process.and_then(resident_bytes) {
+    for executor in executors.iter().filter(|executor| executor.shape.memory > 0) {
+        if let Some(bytes) = provider.used_bytes(executor) {
             used = used.saturating_add(bytes);
             all = all.saturating_add(executor.shape.memory);
         }
     }
     if all == 0 { 0.0 } else { used as f64 / all as f64 }
-}
-
-/// Memory of a process, where the system tells it.
-pub(super) fn resident_bytes(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes.saturating_mul(1024))
 }

@@ -15,7 +15,7 @@ use quarray_lang::quantity::bytes_text;
 use quarray_lang::span::{Located, Span};
 use sqlparser::ast::Ident;
 
-use super::clusters::{ClusterSettings, LocalClusters, NamedCluster};
+use super::clusters::{ClusterSettings, LocalClusters, NamedCluster, Removal};
 use super::listing;
 use crate::choice::ChoosingBackend;
 use crate::cluster::{ClusterError, ExecutorShape};
@@ -67,7 +67,9 @@ impl LocalClusters {
                 session.set_backend(Arc::new(Local));
                 Ok(Outcome::Done("queries run in this process".to_string()))
             }
-            ClusterStatement::ShowClusters => listing::clusters(&self.list().await, session).await.map(rows),
+            ClusterStatement::ShowClusters => {
+                listing::clusters(&self.list().await, self.dashboard(), session).await.map(rows)
+            }
             ClusterStatement::Show { listing, from } => self.show(listing, from.as_ref(), session).await,
             ClusterStatement::CancelJob { id } => self.cancel(&id).await,
         }
@@ -113,9 +115,20 @@ impl LocalClusters {
             return Err(Error::Bind(diagnostic.at(span).with_help(help)));
         }
         match self.remove(&name).await {
-            true => Ok(Outcome::Done(format!("dropped cluster {name}"))),
-            false if if_exists => Ok(Outcome::Done(format!("there is no cluster {name}"))),
-            false => Err(self.unknown(&name, span).await),
+            Removal::Removed => Ok(Outcome::Done(format!("dropped cluster {name}"))),
+            Removal::Unknown if if_exists => Ok(Outcome::Done(format!("there is no cluster {name}"))),
+            Removal::Unknown => Err(self.unknown(&name, span).await),
+            Removal::InUse(uses) => {
+                let others = if uses == 1 { "another session or query".to_string() } else { format!("{uses} others") };
+                let help = "sessions say USE LOCAL, or end; SHOW JOBS lists what runs";
+                let diagnostic = Diagnostic::new(format!("cluster `{name}` is in use by {others}"));
+                Err(Error::Bind(diagnostic.at(span).with_help(help)))
+            }
+            Removal::OfServer => {
+                let help = format!("ALTER CLUSTER {name} SCALE TO 0 sends its executors away");
+                let diagnostic = Diagnostic::new(format!("cluster `{name}` belongs to the server, and ends with it"));
+                Err(Error::Bind(diagnostic.at(span).with_help(help)))
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! A session in a server, as its client has it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,7 +9,10 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
 use arrow_flight::{Action, FlightDescriptor, FlightInfo, HandshakeRequest, Ticket};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -24,14 +28,14 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
-use super::message::{
-    AnyMessage, NamesMessage, OutcomeKind, OutcomeMessage, ProgressMessage, RowsMessage, STATEMENT_QUERY,
-    StatementQuery, SummaryMessage,
-};
+use super::flight::{OptionKind, OptionValue, SetSessionOptions, SetSessionOptionsResult, with_schema};
+use super::message::{NamesMessage, OutcomeKind, OutcomeMessage, ProgressMessage, RowsMessage, SummaryMessage};
 use super::outcome::{Incomplete, plot, summary};
-use super::pump::with_schema;
+use super::security::{ClientTls, Outgoing};
 use super::sessions::authorization;
-use super::{ACTION_CLOSE, ACTION_DESCRIBE, ACTION_NAMES, ACTION_PROGRESS, DIMENSIONS_KEY, failure, names};
+use super::{
+    ACTION_CLOSE, ACTION_DESCRIBE, ACTION_NAMES, ACTION_OPTIONS, ACTION_PROGRESS, DIMENSIONS_KEY, failure, names,
+};
 use crate::cluster::local::Threads;
 
 /// A server that cannot be reached for so long is not there.
@@ -52,6 +56,39 @@ const SHORT: Duration = Duration::from_secs(1);
 /// Bytes of headers: errors with diagnostics are some thousand.
 const HEADER_BYTES_MAX: u32 = 64 << 10;
 
+/// Where a server is, and who wants to use it.
+#[derive(Debug, Clone, Default)]
+pub struct ServerLogin {
+    /// `HOST:PORT`
+    pub address: String,
+    /// Whom to trust, where the connection is to be encrypted.
+    pub tls: Option<ClientTls>,
+    /// Who it is, where the server asks.
+    pub credentials: Option<LoginName>,
+}
+
+/// A name and a password, or a token in place of it.
+#[derive(Clone)]
+pub struct LoginName {
+    /// The name.
+    pub name: String,
+    /// The password or the token.
+    pub password: String,
+}
+
+impl std::fmt::Debug for LoginName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("LoginName").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl ServerLogin {
+    /// A server that asks nobody who they are.
+    pub fn at(address: &str) -> Self {
+        Self { address: address.to_string(), ..Self::default() }
+    }
+}
+
 /// A session in a server. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct RemoteSession {
@@ -68,6 +105,8 @@ struct Caller {
 }
 
 struct Shared {
+    /// The way there, where it is encrypted.
+    _way: Option<Outgoing>,
     progress: Arc<Mutex<ProgressSnapshot>>,
     is_asking: Arc<AtomicBool>,
     /// The connection is looked after here, whatever becomes of the threads of queries.
@@ -83,14 +122,19 @@ impl std::fmt::Debug for RemoteSession {
 impl RemoteSession {
     /// A new session in the server at an address: `HOST:PORT`.
     pub async fn connect(address: &str) -> Result<Self, Error> {
+        Self::connect_as(ServerLogin::at(address)).await
+    }
+
+    /// A new session of someone in a server.
+    pub async fn connect_as(login: ServerLogin) -> Result<Self, Error> {
         let threads = Threads::start().map_err(|error| Error::Execution(error.to_string()))?;
-        let address: Arc<str> = Arc::from(address);
-        let caller = Caller::shake_hands(Arc::clone(&address));
+        let address: Arc<str> = Arc::from(login.address.as_str());
+        let caller = Caller::shake_hands(Arc::clone(&address), login);
         let connected = async { Ok(tokio::time::timeout(CONNECT_PATIENCE, caller).await) };
         let connected = threads.run(connected).await.map_err(|error| Error::Execution(error.to_string()))?;
         let late = |_| unreachable(&address, &format!("it does not answer within {} s", CONNECT_PATIENCE.as_secs()));
-        let caller = connected.map_err(late)??;
-        let shared = Arc::new(Shared { progress: Arc::default(), is_asking: Arc::default(), threads });
+        let (caller, way) = connected.map_err(late)??;
+        let shared = Arc::new(Shared { _way: way, progress: Arc::default(), is_asking: Arc::default(), threads });
         let session = Self { caller, shared };
         session.stay_in_use();
         Ok(session)
@@ -181,8 +225,15 @@ impl RemoteSession {
 }
 
 impl Caller {
-    async fn shake_hands(address: Arc<str>) -> Result<Self, Error> {
-        let endpoint = Endpoint::from_shared(format!("http://{address}"));
+    async fn shake_hands(address: Arc<str>, login: ServerLogin) -> Result<(Self, Option<Outgoing>), Error> {
+        let way = match &login.tls {
+            Some(tls) => {
+                Some(Outgoing::to(&address, tls).await.map_err(|error| unreachable(&address, &deepest(&error)))?)
+            }
+            None => None,
+        };
+        let place = way.as_ref().map_or_else(|| format!("http://{address}"), |way| way.address().to_string());
+        let endpoint = Endpoint::from_shared(place);
         let endpoint = endpoint.map_err(|error| unreachable(&address, &deepest(&error)))?;
         let endpoint = endpoint
             .connect_timeout(CONNECT_PATIENCE)
@@ -193,20 +244,38 @@ impl Caller {
             .keep_alive_while_idle(true);
         let channel = endpoint.connect().await.map_err(|error| unreachable(&address, &deepest(&error)))?;
         let mut client = FlightServiceClient::new(channel).max_decoding_message_size(usize::MAX);
-        let hello = stream::iter([HandshakeRequest::default()]);
+        let mut hello = Request::new(stream::iter([HandshakeRequest::default()]));
+        if let Some(LoginName { name, password }) = &login.credentials {
+            let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{name}:{password}")));
+            let mut header: MetadataValue<Ascii> = basic.parse().map_err(broken)?;
+            header.set_sensitive(true);
+            hello.metadata_mut().insert("authorization", header);
+        }
         let answers = client.handshake(hello).await.map_err(|status| told(&address, &status))?;
         let answer = answers.into_inner().message().await.map_err(|status| told(&address, &status))?;
         let token = answer.ok_or(Incomplete("token")).map_err(broken)?.payload;
         let token = String::from_utf8(token.to_vec()).map_err(broken)?;
         let authorization = authorization(&token).parse().map_err(broken)?;
-        Ok(Self { address, client, authorization })
+        let caller = Self { address, client, authorization };
+        caller.set("wire_types", "exact").await?;
+        Ok((caller, way))
+    }
+
+    /// Sets an option of the session.
+    async fn set(&self, name: &str, value: &str) -> Result<(), Error> {
+        let value = OptionValue { kind: Some(OptionKind::Text(value.to_string())) };
+        let request = SetSessionOptions { options: HashMap::from([(name.to_string(), value)]) };
+        let result: SetSessionOptionsResult = self.ask(ACTION_OPTIONS, request.encode_to_vec()).await?;
+        match result.errors.is_empty() {
+            true => Ok(()),
+            false => Err(broken(format!("it has no option {name}"))),
+        }
     }
 
     /// Has the server run a statement.
     async fn run(&self, text: &str) -> Result<FlightInfo, Error> {
-        let query = StatementQuery { query: text.to_string() };
-        let any = AnyMessage { type_url: STATEMENT_QUERY.to_string(), value: query.encode_to_vec() };
-        let request = self.request(FlightDescriptor::new_cmd(any.encode_to_vec()));
+        let query = CommandStatementQuery { query: text.to_string(), transaction_id: None };
+        let request = self.request(FlightDescriptor::new_cmd(query.as_any().encode_to_vec()));
         let info = self.client.clone().get_flight_info(request).await;
         Ok(info.map_err(|status| told(&self.address, &status))?.into_inner())
     }
@@ -265,6 +334,7 @@ fn told(address: &str, status: &Status) -> Error {
             Error::Execution(format!("the server at {address} is gone: {}", status.message()))
         }
         Code::Unauthenticated => Error::Execution(format!("{}; connect to {address} again", status.message())),
+        Code::ResourceExhausted => Error::Resources(status.message().to_string()),
         _ => Error::Execution(format!("the server at {address} refuses: {}", status.message())),
     }
 }

@@ -2,25 +2,6 @@
 
 use prost::Message;
 
-/// The type of [`StatementQuery`] in an [`AnyMessage`].
-pub(super) const STATEMENT_QUERY: &str = "type.googleapis.com/arrow.flight.protocol.sql.CommandStatementQuery";
-
-/// A message of a type that it tells: `google.protobuf.Any`.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct AnyMessage {
-    #[prost(string, tag = "1")]
-    pub type_url: String,
-    #[prost(bytes = "vec", tag = "2")]
-    pub value: Vec<u8>,
-}
-
-/// Flight SQL's `CommandStatementQuery`, without transactions.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct StatementQuery {
-    #[prost(string, tag = "1")]
-    pub query: String,
-}
-
 /// What a statement gave back, beside its rows.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct OutcomeMessage {

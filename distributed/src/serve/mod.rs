@@ -12,13 +12,18 @@
 //! Threads: the service has some of its own, which only pass on what queries, on other threads, have made. A server
 //! whose cores are all at work still answers.
 
+mod actions;
 mod client;
+pub mod dashboard;
 mod failure;
+mod flight;
+pub mod http;
 mod message;
 mod names;
 mod outcome;
 mod pump;
 mod random;
+pub mod security;
 mod server;
 mod service;
 mod sessions;
@@ -26,7 +31,8 @@ mod spawned;
 #[cfg(test)]
 mod tests;
 
-pub use client::RemoteSession;
+pub use client::{LoginName, RemoteSession, ServerLogin};
+pub use flight::{Admission, Anyone, Authenticator, Credentials, Permit, Refused, Unlimited, User};
 pub use server::{ServeSettings, StatementServer};
 pub use sessions::SessionFactory;
 
@@ -38,6 +44,9 @@ const ACTION_DESCRIBE: &str = "quarray.Describe";
 
 /// The action that tells how far a session's query is. A session that is asked is not idle.
 const ACTION_PROGRESS: &str = "quarray.Progress";
+
+/// The action that sets options of a session, by its name in Flight SQL.
+const ACTION_OPTIONS: &str = "SetSessionOptions";
 
 /// The action that ends a session, by its name in Flight SQL.
 const ACTION_CLOSE: &str = "CloseSession";

@@ -1,8 +1,7 @@
 //! Rows on their way out: made on the threads of queries, no more of them than the reader takes.
 
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::record_batch::RecordBatch;
 use arrow_flight::error::FlightError;
 use futures::{Stream, stream};
 use quarray_engine::{Error, Rows};
@@ -11,6 +10,7 @@ use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::failure;
+use super::flight::{Keeping, Permit, with_schema};
 use super::sessions::SessionInUse;
 use super::spawned::Spawned;
 
@@ -21,15 +21,20 @@ const BATCHES_AHEAD: usize = 2;
 struct Pump {
     batches: mpsc::Receiver<Result<RecordBatch, Error>>,
     work: Spawned<()>,
+    /// What is sent may be wanted again.
+    keeping: Keeping,
     /// A session whose rows are read is not idle.
     _session: SessionInUse,
+    /// A statement whose rows are made runs.
+    _permit: Permit,
 }
 
 /// The batches of a result with that schema. Dropping the stream ends the work.
 pub(super) fn pump(
     mut rows: Rows,
     schema: SchemaRef,
-    session: SessionInUse,
+    keeping: Keeping,
+    (session, permit): (SessionInUse, Permit),
     threads: &Handle,
 ) -> impl Stream<Item = Result<RecordBatch, FlightError>> + Send + use<> {
     let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
@@ -41,26 +46,31 @@ pub(super) fn pump(
             }
         }
     });
-    let pump = Pump { batches, work, _session: session };
+    keeping.result().runs(work.abort_handle());
+    let pump = Pump { batches, work, keeping, _session: session, _permit: permit };
     stream::unfold(Some(pump), move |pump| {
         let schema = SchemaRef::clone(&schema);
         async move {
             let mut pump = pump?;
             match pump.batches.recv().await {
-                Some(Ok(batch)) => Some((with_schema(&batch, schema).map_err(FlightError::Arrow), Some(pump))),
+                Some(Ok(batch)) => match with_schema(&batch, schema) {
+                    Ok(batch) => {
+                        pump.keeping.note(&batch);
+                        Some((Ok(batch), Some(pump)))
+                    }
+                    Err(error) => Some((Err(FlightError::Arrow(error)), None)),
+                },
                 Some(Err(error)) => Some((Err(failure::status(&error).into()), None)),
                 // Rows that stop because their task broke off are not all there are.
                 None => match pump.work.await {
-                    Ok(()) => None,
+                    Ok(()) => {
+                        pump.keeping.end();
+                        None
+                    }
+                    Err(error) if error.is_cancelled() => Some((Err(failure::status(&Error::Cancelled).into()), None)),
                     Err(error) => Some((Err(Status::internal(error.to_string()).into()), None)),
                 },
             }
         }
     })
-}
-
-/// The same columns under another schema.
-pub(super) fn with_schema(batch: &RecordBatch, schema: SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema, batch.columns().to_vec(), &options)
 }

@@ -1,19 +1,22 @@
 //! The server of sessions.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
+use futures::{Stream, TryStreamExt};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 
+use super::flight::{Admission, Authenticator, Connection};
+use super::security::{Incoming, ServerTls, incoming};
 use super::service::StatementService;
-use super::sessions::{SessionFactory, Sessions};
+use super::sessions::{SessionFactory, SessionRules, Sessions};
 use crate::cluster::local::Threads;
 use crate::cluster::{ClusterError, MESSAGE_BYTES_MAX};
 
@@ -32,6 +35,14 @@ pub struct ServeSettings {
     pub idle_max: Duration,
     /// Makes the session of a new client.
     pub sessions: SessionFactory,
+    /// Decides who a client is.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Decides whether a statement may begin.
+    pub admission: Arc<dyn Admission>,
+    /// What connections are encrypted with, if they are.
+    pub tls: Option<ServerTls>,
+    /// Whether other machines may reach it: see [`expect_safe`](super::security::expect_safe).
+    pub is_exposed: bool,
 }
 
 /// A server that runs. It ends when it is dropped.
@@ -43,9 +54,9 @@ pub struct StatementServer {
 }
 
 impl StatementServer {
-    /// Starts a server for clients of this machine, whose statements run on `workers`.
+    /// Starts a server for clients of this machine (or of others, if it is to be exposed), whose statements run on `workers`.
     pub async fn start(settings: ServeSettings, workers: Handle) -> Result<Self, ClusterError> {
-        if !settings.listen.ip().is_loopback() {
+        if !settings.listen.ip().is_loopback() && !settings.is_exposed {
             return Err(ClusterError::NotLocal { address: settings.listen.to_string() });
         }
         let threads = Threads::start()?;
@@ -55,8 +66,10 @@ impl StatementServer {
             let wrong = |error: std::io::Error| ClusterError::Listen { address: listen.to_string(), error };
             let listener = TcpListener::bind(listen).await.map_err(wrong)?;
             let address = listener.local_addr().map_err(wrong)?;
-            let sessions = Arc::new(Sessions::new(settings.sessions, settings.idle_max));
-            let service = tokio::spawn(serve(listener, sessions, workers, stopped));
+            let ServeSettings { idle_max, sessions: make, authenticator, admission, tls, .. } = settings;
+            let sessions = Sessions::new(SessionRules { make, authenticator, admission, idle_max }).map_err(wrong)?;
+            let sessions = Arc::new(sessions);
+            let service = tokio::spawn(serve(incoming(listener, tls.as_ref()), sessions, workers, stopped));
             Ok((address, service))
         };
         let (address, service) = threads.run(start).await?;
@@ -77,12 +90,21 @@ impl StatementServer {
     }
 }
 
-async fn serve(listener: TcpListener, sessions: Arc<Sessions>, workers: Handle, stopped: oneshot::Receiver<()>) {
+async fn serve(
+    incoming: impl Stream<Item = io::Result<Incoming>> + Send + 'static,
+    sessions: Arc<Sessions>,
+    workers: Handle,
+    stopped: oneshot::Receiver<()>,
+) {
     let service = StatementService { sessions: Arc::clone(&sessions), threads: workers };
     let service = FlightServiceServer::new(service)
         .max_decoding_message_size(MESSAGE_BYTES_MAX as usize)
         .max_encoding_message_size(usize::MAX);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let of_connections = Arc::clone(&sessions);
+    let incoming = incoming.map_ok(move |stream| {
+        let peer = stream.peer();
+        Connection::new(stream, peer, Arc::clone(&of_connections))
+    });
     let stopped = async move {
         // A server that is dropped stops as well.
         let _ = stopped.await;

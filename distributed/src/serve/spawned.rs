@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::{AbortHandle, JoinError, JoinHandle};
 
 /// A task on other threads, aborted when this is dropped.
 #[derive(Debug)]
@@ -14,6 +14,11 @@ impl<T: Send + 'static> Spawned<T> {
     /// Starts the task.
     pub(super) fn on(threads: &Handle, work: impl Future<Output = T> + Send + 'static) -> Self {
         Self(threads.spawn(work))
+    }
+
+    /// What ends the task from elsewhere.
+    pub(super) fn abort_handle(&self) -> AbortHandle {
+        self.0.abort_handle()
     }
 }
 

@@ -21,6 +21,7 @@ use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::span::Span;
 use tokio::runtime::Handle;
 
+use super::flight::{Anyone, Unlimited};
 use super::outcome::{plot, plot_message};
 use super::{RemoteSession, ServeSettings, StatementServer, failure};
 
@@ -137,7 +138,11 @@ async fn server(backend: Arc<Endless>) -> Result<(StatementServer, RemoteSession
     let settings = ServeSettings {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         idle_max: IDLE_MAX,
-        sessions: Arc::new(move || Session::builder().backend(Arc::clone(&backend) as _).build()),
+        sessions: Arc::new(move |_| Session::builder().backend(Arc::clone(&backend) as _).build()),
+        authenticator: Arc::new(Anyone),
+        admission: Arc::new(Unlimited),
+        tls: None,
+        is_exposed: false,
     };
     let server = StatementServer::start(settings, Handle::current()).await?;
     let client = RemoteSession::connect(&server.address().to_string()).await?;
@@ -213,8 +218,15 @@ async fn a_closed_session_is_gone() -> Ended {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_machines_are_not_served() -> Ended {
     for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:50051"] {
-        let sessions = Arc::new(|| Session::builder().build());
-        let settings = ServeSettings { listen: listen.parse()?, idle_max: IDLE_MAX, sessions };
+        let settings = ServeSettings {
+            listen: listen.parse()?,
+            idle_max: IDLE_MAX,
+            sessions: Arc::new(|_| Session::builder().build()),
+            authenticator: Arc::new(Anyone),
+            admission: Arc::new(Unlimited),
+            tls: None,
+            is_exposed: false,
+        };
         let refused = StatementServer::start(settings, Handle::current()).await.err().ok_or("it is served")?;
         assert!(refused.to_string().starts_with(&format!("cannot serve {listen}: expected an address")), "{refused}");
     }

@@ -148,6 +148,10 @@ pub fn statements_about_clusters() -> TestResult {
         refused(session, "CANCEL JOB 'job-1'", "no job `job-1` runs").await?;
         done(session, "ALTER CLUSTER pc ADAPT BETWEEN 0 AND 3").await?;
         done(session, "USE LOCAL").await?;
+        let other = Session::builder().clusters(Arc::clone(&speaker.clusters) as _).build()?;
+        done(&other, "USE CLUSTER pc").await?;
+        refused(session, "DROP CLUSTER pc", "in use by another session").await?;
+        done(&other, "USE LOCAL").await?;
         done(session, "DROP CLUSTER pc").await?;
         refused(session, "SHOW EXECUTORS", "there is no cluster").await?;
         done(session, "DROP CLUSTER IF EXISTS pc").await

@@ -5,8 +5,11 @@
 
 mod answers;
 mod bursts;
+mod carried;
+mod hosts;
 mod leaving;
 mod losses;
+mod namespaces;
 mod plans;
 mod setting;
 mod slow;
@@ -37,6 +40,11 @@ const TESTS: &[Test] = &[
     ("statements_about_clusters", bursts::statements_about_clusters),
     ("a_job_is_cancelled_by_its_id", bursts::a_job_is_cancelled_by_its_id),
     ("executors_come_and_go_with_a_burst", bursts::executors_come_and_go_with_a_burst),
+    ("shuffled_data_is_carried", carried::shuffled_data_is_carried),
+    ("children_of_a_guarded_scheduler", hosts::children_of_a_guarded_scheduler),
+    ("hosts_without_a_secret", hosts::hosts_without_a_secret),
+    ("hosts_that_are_addresses", hosts::hosts_that_are_addresses),
+    ("hosts_that_are_namespaces", hosts::hosts_that_are_namespaces),
 ];
 
 fn main() -> ExitCode {
@@ -44,6 +52,7 @@ fn main() -> ExitCode {
     let special = match arguments.first().map(String::as_str) {
         Some("executor") => Some(setting::be_executor(&arguments)),
         Some("parent") => Some(leaving::be_parent()),
+        Some("session") => Some(hosts::be_session(arguments.get(1).map_or("", String::as_str))),
         _ => None,
     };
     if let Some(ended) = special {

@@ -12,6 +12,7 @@ use quarray_distributed::cluster::{
     ExecutorProvider, ExecutorSettings, ExecutorShape, LocalCluster, LocalClusterSettings, PlanCodec, Program,
     run_executor,
 };
+use quarray_distributed::links::Secret;
 use quarray_engine::backend::Backend;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -175,6 +176,9 @@ pub fn be_executor(arguments: &[String]) -> TestResult {
     settings.cores = value("--cores")?.parse()?;
     settings.memory = value("--memory")?.parse()?;
     settings.work_dir = Some(value("--work-dir")?.into());
+    settings.address = value("--address").map_or(Ok(settings.address), |address| address.parse())?;
+    settings.secret = Secret::from_environment()?;
     settings.is_child = arguments.iter().any(|argument| argument == "--child");
-    Ok(run_executor(settings)?)
+    run_executor(settings)?;
+    Ok(())
 }

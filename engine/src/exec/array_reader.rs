@@ -10,13 +10,15 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 
 use super::assemble::{external, indexes, read_box, wait_for_box};
-use super::read::ReadMetrics;
+use super::chunk_map::ChunkMap;
+use super::read_metrics::ReadMetrics;
 use super::shared_chunks::{AheadPermit, SharedChunk, SharedChunks};
 use crate::array::{Positions, Region};
 use crate::kernel::gather;
 use crate::progress::Progress;
 use crate::scan::CellTable;
 use crate::source::{ArraySource, Chunk, SourceError};
+use crate::totals::totals;
 
 /// Bytes that a chunk is taken for which has not come yet, where none has: a share of its decoded ones, but not too many.
 const ENCODED_SHARE: usize = 4;
@@ -28,6 +30,8 @@ pub struct ArrayReader {
     /// The column of the table, which tells its chunks from those of others.
     column: usize,
     chunks: Arc<SharedChunks>,
+    /// Where it is noted which chunks were read.
+    map: Option<Arc<ChunkMap>>,
     /// The table's axis of each dimension, and the positions read along it.
     axes: Vec<(usize, Positions)>,
     held: HashMap<Vec<u64>, Held>,
@@ -54,7 +58,13 @@ enum HeldState {
 
 impl ArrayReader {
     /// The reader of a column's variable, which shares `chunks` with those of other partitions.
-    pub fn new(table: &CellTable, number: usize, chunks: Arc<SharedChunks>, context: &TaskContext) -> Self {
+    pub fn new(
+        table: &CellTable,
+        number: usize,
+        chunks: Arc<SharedChunks>,
+        map: Option<Arc<ChunkMap>>,
+        context: &TaskContext,
+    ) -> Self {
         let column = &table.columns()[number];
         let axes = column.axes.iter().map(|&axis| (axis, table.axes()[axis].positions.clone())).collect();
         let source = match table.variable(column) {
@@ -69,6 +79,7 @@ impl ArrayReader {
             source,
             column: number,
             chunks,
+            map,
             axes,
             held: HashMap::new(),
             reservation: consumer("").register(context.memory_pool()),
@@ -137,6 +148,7 @@ impl ArrayReader {
         timer.done();
         let bytes = values.get_array_memory_size();
         metrics.decoded.add(bytes);
+        totals().add_decoded(values.len() as u64, bytes as u64);
         if let Some(progress) = progress {
             progress.add_decoded(values.len() as u64, bytes as u64);
         }
@@ -216,9 +228,15 @@ impl ArrayReader {
         if shared.is_fresh {
             metrics.chunks.add(1);
             metrics.encoded.add(bytes);
+            if let Some(map) = &self.map {
+                map.note(index);
+            }
+            totals().add_read(bytes as u64);
             if let Some(progress) = progress {
                 progress.add_read(bytes as u64);
             }
+        } else {
+            totals().add_shared();
         }
         self.encoded_size = self.encoded_size.max(bytes);
         held.state = HeldState::Ready(shared);

@@ -5,7 +5,8 @@
 mod array_reader;
 mod assemble;
 pub mod block;
-mod chunk_counts;
+mod chunk_map;
+mod chunks_needed;
 mod completion;
 mod evaluate;
 mod halo;
@@ -13,10 +14,12 @@ mod leaf;
 mod merging;
 mod operator;
 mod origin;
+mod partition_times;
 mod passes;
 mod pivot;
 mod predicate;
 mod read;
+mod read_metrics;
 mod reduce;
 mod reduce_final;
 mod reduce_partial;
@@ -36,9 +39,11 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::scan::CellTable;
 
-pub use chunk_counts::ChunkCounts;
+pub use chunk_map::{ChunkCounts, ChunkMap, Side};
+pub use chunks_needed::ChunksNeeded;
 pub use evaluate::{BlockColumn, CellExpressions};
 pub use origin::{GridPlan, Origin, Recipe, is_grid_operator, operator_at, origin_of};
+pub use partition_times::{PartitionSpan, PartitionTimes};
 pub use passes::PassesExec;
 pub use pivot::PivotExec;
 pub use pivot::kernel as kernel_error;

@@ -26,7 +26,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::evaluate::CellExpressions;
 use super::operator::operator_methods;
 use super::origin::OriginCell;
-use super::read::READ_COUNTERS;
+use super::read_metrics::READ_COUNTERS;
 use super::reduce::plan_in_one_pass;
 use super::reduce_spec::{AggregateSpec, GroupAxis, Grouping};
 use super::settings::PlanSettings;

@@ -11,18 +11,21 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::array_reader::ArrayReader;
 use super::block::{Block, block_schema};
-use super::chunk_counts::ChunkCounts;
+use super::chunk_map::ChunkMap;
+use super::chunks_needed::ChunksNeeded;
 use super::halo::{Halo, continues};
 use super::leaf::{Descriptor, descriptors, leaf, runs};
 use super::operator::operator_methods;
 use super::origin::OriginCell;
+use super::partition_times::{PartitionClock, PartitionTimes};
+use super::read_metrics::ReadMetrics;
 use super::settings::PlanSettings;
 use super::shared_chunks::SharedChunks;
 use super::work::WorkGrid;
@@ -41,6 +44,9 @@ pub struct BlockReadExec {
     /// The run of each partition that is here: a scheduler may have left only some of the plan's.
     runs: Arc<[Descriptor]>,
     chunks: Arc<SharedChunks>,
+    /// What was read of the array of each column.
+    maps: Arc<[Option<Arc<ChunkMap>>]>,
+    times: PartitionTimes,
     schema: SchemaRef,
     pub(super) origin: OriginCell,
     properties: Arc<PlanProperties>,
@@ -82,7 +88,9 @@ impl BlockReadExec {
         );
         let metrics = ExecutionPlanMetricsSet::new();
         let (properties, chunks, origin) = (Arc::new(properties), Arc::default(), OriginCell::default());
-        Ok(Self { input, table, columns, work, halo, runs, chunks, schema, origin, properties, metrics })
+        let maps = columns.iter().map(|&column| ChunkMap::new(&table, column).map(Arc::new)).collect();
+        let times = PartitionTimes::new(partitions);
+        Ok(Self { input, table, columns, work, halo, runs, chunks, maps, times, schema, origin, properties, metrics })
     }
 
     /// Cells of the partitions that are here, about.
@@ -105,8 +113,26 @@ impl BlockReadExec {
     }
 
     /// The chunks that are read.
-    pub fn chunks(&self) -> ChunkCounts {
-        ChunkCounts::of(&self.table, &self.columns)
+    pub fn chunks(&self) -> ChunksNeeded {
+        ChunksNeeded::of(&self.table, &self.columns)
+    }
+
+    /// Which chunks of its arrays have been read.
+    pub fn chunk_maps(&self) -> impl Iterator<Item = &Arc<ChunkMap>> {
+        self.maps.iter().flatten()
+    }
+
+    /// When its partitions worked.
+    pub fn partition_times(&self) -> &PartitionTimes {
+        &self.times
+    }
+
+    /// Notes that a partition of this plan was read elsewhere: all chunks of its blocks.
+    pub fn note_partition(&self, partition: usize) {
+        let Some(run) = self.runs.get(partition) else { return };
+        for map in self.chunk_maps() {
+            map.note_all((run.start..run.end).filter_map(|number| self.work.block(number)));
+        }
     }
 
     /// The columns that are read, in the order of the blocks' lists.
@@ -132,7 +158,7 @@ impl DisplayAs for BlockReadExec {
             names.join(", "),
             axes.join(", ")
         )?;
-        let ChunkCounts { needed, all, .. } = self.chunks();
+        let ChunksNeeded { needed, all, .. } = self.chunks();
         write!(formatter, ", blocks {}, chunks {needed} of {all}", self.work.total())
     }
 }
@@ -192,6 +218,7 @@ struct BlockReader {
     schema: SchemaRef,
     progress: Option<Arc<Progress>>,
     metrics: ReadMetrics,
+    clock: PartitionClock,
     /// The box of the last block of the run being read along the halo's axis.
     last: Option<Region>,
     /// Boxes to read next.
@@ -206,31 +233,17 @@ struct BlockReader {
 /// Blocks looked at ahead at a time.
 const AHEAD_BLOCKS_MAX: u64 = 1024;
 
-/// The names of the counters of what was read: chunks, their encoded bytes, the decoded bytes, blocks.
-pub const READ_COUNTERS: [&str; 4] = ["chunks_read", "bytes_read", "bytes_decoded", "blocks"];
-
-/// What a partition's reading has done.
-#[derive(Clone)]
-pub struct ReadMetrics {
-    pub(super) baseline: BaselineMetrics,
-    pub(super) chunks: Count,
-    pub(super) encoded: Count,
-    pub(super) decoded: Count,
-    blocks: Count,
-}
-
 impl BlockReader {
     fn new(plan: &BlockReadExec, partition: usize, context: &TaskContext) -> Self {
-        let counter = |name: &'static str| MetricBuilder::new(&plan.metrics).counter(name, partition);
-        let [chunks, encoded, decoded, blocks] = READ_COUNTERS.map(counter);
-        let baseline = BaselineMetrics::new(&plan.metrics, partition);
-        let metrics = ReadMetrics { baseline, chunks, encoded, decoded, blocks };
+        let metrics = ReadMetrics::new(&plan.metrics, partition);
         let progress = context.session_config().get_extension::<Progress>();
         if let (Some(progress), 0) = (&progress, partition) {
             progress.plan_work(plan.cells_here().saturating_mul(plan.columns.len() as u64));
         }
-        let reader = |&column: &usize| ArrayReader::new(&plan.table, column, Arc::clone(&plan.chunks), context);
-        let arrays = plan.columns.iter().map(reader).collect();
+        let reader = |(&column, map): (&usize, &Option<Arc<ChunkMap>>)| {
+            ArrayReader::new(&plan.table, column, Arc::clone(&plan.chunks), map.clone(), context)
+        };
+        let arrays = plan.columns.iter().zip(plan.maps.iter()).map(reader).collect();
         Self {
             arrays,
             work: Arc::clone(&plan.work),
@@ -240,6 +253,7 @@ impl BlockReader {
             schema: Arc::clone(&plan.schema),
             progress,
             metrics,
+            clock: plan.times.clock(partition),
             last: None,
             waiting: VecDeque::new(),
             ahead: 0,
@@ -265,6 +279,7 @@ impl BlockReader {
 
     /// The next block of a run, halos included.
     async fn next(&mut self, run: &mut Descriptor) -> Result<Option<RecordBatch>> {
+        self.clock.asked();
         loop {
             if let Some(region) = self.waiting.pop_front() {
                 self.look_ahead(&region, run);

@@ -36,11 +36,14 @@ impl Session {
         tables: &[Arc<CellTable>],
     ) -> Result<String, Error> {
         let (address, attached) = match &into.target {
-            IntoTarget::Address(uri) => (Address { uri: uri.clone(), options: Default::default() }, None),
+            IntoTarget::Address(uri) => {
+                let access = self.access().clone();
+                (Address { uri: uri.clone(), options: Default::default(), access }, None)
+            }
             IntoTarget::Attached(name) => self.attached(text, name)?,
         };
         let options: Vec<(String, String)> = address.store_options().into_iter().chain(into.options).collect();
-        let order = StoreOrder::new(&address.uri, &into.chunks, &options, &into.mode).await?;
+        let order = StoreOrder::new(&address.uri, &into.chunks, &options, &into.mode, self.access()).await?;
         let mut contents = StoreContents {
             dimensions: Vec::new(),
             arrays: Vec::new(),
@@ -112,8 +115,12 @@ impl Session {
         let task = Arc::new(TaskContext::from(&state).with_session_config(config));
         let pool = Arc::clone(task.memory_pool());
         let schema = plan.schema();
-        let backend = self.backend();
-        let batches = stream::once(async move { backend.execute(plan, task).await }).try_flatten();
+        let (session, backend) = (self.clone(), self.backend());
+        let execute = async move {
+            session.runs(&plan, &*backend);
+            backend.execute(plan, task).await
+        };
+        let batches = stream::once(execute).try_flatten();
         let batches: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema, batches));
         let mut rows = Rows::new(batches, Vec::new(), None);
         rows.memory_pool = Some(pool);

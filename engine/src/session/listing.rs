@@ -3,9 +3,8 @@
 use futures::future::BoxFuture;
 use quarray_lang::diagnostic::Diagnostic;
 
-use super::Session;
-use crate::bind::{Named, stem};
-use crate::catalog::open_dataset;
+use super::{CATALOG, SCHEMA, Session};
+use crate::bind::Named;
 use crate::error::Error;
 use crate::outcome::DatasetSummary;
 use crate::source::store::StoreOptions;
@@ -41,7 +40,7 @@ impl Session {
             Named::Dataset(source) => TableListing { columns: columns_of(&source.dataset), name, kind: "dataset" },
         });
         let context = &self.shared.context;
-        let schema = context.catalog("datafusion").and_then(|catalog| catalog.schema("public"));
+        let schema = context.catalog(CATALOG).and_then(|catalog| catalog.schema(SCHEMA));
         let tables = schema.map(|schema| schema.table_names()).unwrap_or_default();
         let tables = tables.into_iter().filter(|name| !name.starts_with("cells_"));
         ours.chain(tables.map(|name| TableListing { name, kind: "table", columns: Vec::new() })).collect()
@@ -74,7 +73,7 @@ impl Session {
             match self.shared.catalog.get(&name.to_ascii_lowercase()) {
                 Some(Named::Dataset(source)) => Ok(summary(name, &source)),
                 Some(Named::View(_)) => Err(Error::Bind(Diagnostic::new(format!("`{name}` is a view, no dataset")))),
-                None => Ok(summary(name, open_dataset(&stem(name), name, &StoreOptions::new()).await?.as_ref())),
+                None => Ok(summary(name, self.open(name, &StoreOptions::new()).await?.as_ref())),
             }
         })
     }

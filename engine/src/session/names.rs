@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Visit};
 
 use super::{BoundQuery, Session};
-use crate::bind::{Named, names_in, plain_name, quoted_path, stem};
-use crate::catalog::{is_file_table, open_dataset};
+use crate::bind::{Named, names_in, plain_name, quoted_path};
+use crate::catalog::is_file_table;
 use crate::error::Error;
 use crate::outcome::DatasetSummary;
 use crate::source::store::StoreOptions;
@@ -42,7 +42,7 @@ impl Session {
                 }
                 (Some(dataset), _) => drop(found.insert(key, dataset)),
                 (None, Some(path)) => {
-                    let dataset = open_dataset(&stem(&path.value), &path.value, &store_options(&options)).await?;
+                    let dataset = self.open(&path.value, &store_options(&options)).await?;
                     found.insert(key, Named::Dataset(dataset));
                 }
                 (None, None) => {}

@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::prelude::SessionContext;
 use parking_lot::RwLock;
 
 use super::{Session, Shared};
+use crate::access::{AccessPolicy, with_url_tables};
 use crate::backend::{Backend, Clusters, Local};
 use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::functions::{LabelTables, nearest_label};
 use crate::progress::Progress;
+use crate::queries::{QueryRegistry, SYSTEM_SCHEMA, system_schema};
 use crate::state::{GridSettings, StateSettings, session_state};
 use crate::thread_safe::ThreadSafe;
 
@@ -26,6 +30,11 @@ pub struct SessionBuilder {
     grid: GridSettings,
     backend: Option<Arc<dyn Backend>>,
     clusters: Option<Arc<dyn Clusters>>,
+    access: AccessPolicy,
+    memory_pool: Option<Arc<dyn MemoryPool>>,
+    time_limit: Option<Duration>,
+    queries: Option<Arc<QueryRegistry>>,
+    user: String,
 }
 
 impl SessionBuilder {
@@ -72,6 +81,41 @@ impl SessionBuilder {
         self
     }
 
+    /// What the session may touch; whatever the process may by default.
+    #[must_use]
+    pub fn access(mut self, access: AccessPolicy) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Memory that the queries of several sessions hold together, in place of a limit of this session's own.
+    #[must_use]
+    pub fn memory_pool(mut self, pool: Arc<dyn MemoryPool>) -> Self {
+        self.memory_pool = Some(pool);
+        self
+    }
+
+    /// How long a statement may take, until its last row; without end by default.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Where statements leave their records: sessions may share it. By default a session has a registry of its own.
+    #[must_use]
+    pub fn queries(mut self, queries: Arc<QueryRegistry>) -> Self {
+        self.queries = Some(queries);
+        self
+    }
+
+    /// Whose session it is, for the records of its statements.
+    #[must_use]
+    pub fn user(mut self, name: &str) -> Self {
+        self.user = name.to_string();
+        self
+    }
+
     /// The session.
     pub fn build(self) -> Result<Session, Error> {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -79,21 +123,32 @@ impl SessionBuilder {
             memory_limit: self.memory_limit.unwrap_or_else(default_memory_limit),
             threads: self.threads.unwrap_or_else(cores),
             grid: self.grid,
+            access: self.access,
+            memory_pool: self.memory_pool,
         };
         let progress = Arc::new(Progress::default());
-        let context = SessionContext::new_with_state(session_state(&settings, &progress)?).enable_url_table();
+        let context = SessionContext::new_with_state(session_state(&settings, &progress)?);
+        let context = with_url_tables(context, &settings.access);
+        let opened = self.queries.unwrap_or_default().open_session();
+        if let Some(catalog) = context.catalog("datafusion") {
+            catalog.register_schema(SYSTEM_SCHEMA, system_schema(Arc::clone(opened.registry()))?)?;
+        }
         let label_tables = LabelTables::default();
         context.register_udf(nearest_label(Arc::clone(&label_tables)));
         let shared = Shared {
             context,
             backend: RwLock::new(self.backend.unwrap_or_else(|| Arc::new(Local))),
             clusters: self.clusters,
+            access: settings.access,
+            time_limit: self.time_limit,
             catalog: Catalog::default(),
-            progress,
+            progress: RwLock::new(progress),
+            user: self.user,
+            opened,
             label_tables,
             statements: AtomicU64::new(0),
         };
-        Ok(Session { shared: Arc::new(ThreadSafe::new(shared)) })
+        Ok(Session { shared: Arc::new(ThreadSafe::new(shared)), parameters: None, query: None })
     }
 }
 

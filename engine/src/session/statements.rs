@@ -1,19 +1,31 @@
 //! Statements by kind: what is no query is carried out here.
 
+use std::sync::Arc;
+
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{CreateView, ObjectType, Query, Statement as Ast};
 use quarray_lang::cluster::ClusterStatement;
 use quarray_lang::diagnostic::Diagnostic;
+use quarray_lang::queries::QueriesStatement;
 use quarray_lang::statement::{Statement, StatementKind};
 
 use super::Session;
-use crate::bind::{Named, plain_name};
+use crate::access::admitted;
+use crate::backend::Local;
+use crate::bind::{Named, Parameters, plain_name};
 use crate::error::{Error, planning_error};
 use crate::outcome::{Outcome, Rows};
 use crate::summary::summary;
 
 impl Session {
-    pub(super) async fn statement(&self, text: &str, statement: Statement) -> Result<Outcome, Error> {
+    pub(super) async fn statement(&self, text: &str, mut statement: Statement) -> Result<Outcome, Error> {
+        let parameters = Parameters::of(text, &statement)?;
+        parameters.put(text, &mut statement, self.parameters.as_deref().unwrap_or_default())?;
+        self.strip_schema(&mut statement);
         match statement.kind {
             StatementKind::Attach { uri, name, options } => {
                 self.attach(&name.value, &uri, &options.into_iter().collect()).await?;
@@ -28,6 +40,8 @@ impl Session {
                 Some(clusters) => clusters.run(statement, self).await,
                 None => Err(no_cluster(&statement)),
             },
+            StatementKind::Queries(QueriesStatement::Show) => self.show_queries().map(Outcome::Rows),
+            StatementKind::Queries(QueriesStatement::Cancel { id }) => self.cancel_query(&id),
             StatementKind::Stock(text) => self.stock(&text).await,
             StatementKind::Sql(statement) => self.sql(text, *statement).await,
         }
@@ -63,8 +77,8 @@ impl Session {
 
     /// A statement that DataFusion's own parser reads.
     async fn stock(&self, text: &str) -> Result<Outcome, Error> {
-        let frame = self.shared.context.sql(text).await.map_err(|error| planning_error(error, text))?;
-        self.frame(frame).await
+        let plan = self.shared.context.state().create_logical_plan(text).await;
+        self.carry_out(plan, text).await
     }
 
     /// A statement that is no query: DDL, SHOW, DESCRIBE, …
@@ -77,14 +91,25 @@ impl Session {
         }
         let state = self.shared.context.state();
         let statement = PlannedStatement::Statement(Box::new(statement));
-        let plan = state.statement_to_plan(statement).await.map_err(|error| planning_error(error, text))?;
-        let frame = self.shared.context.execute_logical_plan(plan).await?;
+        self.carry_out(state.statement_to_plan(statement).await, text).await
+    }
+
+    /// Does what a plan says, if the session may.
+    async fn carry_out(&self, plan: DataFusionResult<LogicalPlan>, text: &str) -> Result<Outcome, Error> {
+        let plan = plan.and_then(|plan| admitted(plan, self.access())).map_err(|error| planning_error(error, text))?;
+        let frame =
+            self.shared.context.execute_logical_plan(plan).await.map_err(|error| planning_error(error, text))?;
         self.frame(frame).await
     }
 
     async fn frame(&self, frame: datafusion::prelude::DataFrame) -> Result<Outcome, Error> {
         let is_empty = frame.schema().fields().is_empty();
-        let stream = frame.execute_stream().await?;
+        let (_, plan) = frame.into_parts();
+        let state = self.own_state();
+        let task = Arc::new(TaskContext::from(&state));
+        let plan = state.create_physical_plan(&plan).await?;
+        self.runs(&plan, &Local);
+        let stream = execute_stream(plan, task)?;
         match is_empty {
             true => {
                 Rows::new(stream, Vec::new(), None).collect().await?;

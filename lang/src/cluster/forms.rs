@@ -1,4 +1,4 @@
-//! The forms of the statements, token by token: what the shell completes and colours.
+//! The forms of the statements about clusters and about queries, token by token: what the shell completes and colours.
 
 use sqlparser::tokenizer::Token;
 
@@ -17,15 +17,15 @@ pub(crate) enum Piece {
     NewName,
     /// A number of executors.
     Count,
-    /// The id of a job, in quotes.
-    Job,
+    /// The id of a job or of a query, in quotes.
+    Id,
     /// A size, in quotes or as bytes.
     Size,
     /// Options in parentheses.
     Options,
 }
 
-use Piece::{Count, Job, Name, NewName, Options, Size, Word};
+use Piece::{Count, Id, Name, NewName, Options, Size, Word};
 
 /// Every form that the statements have.
 const FORMS: &[&[Piece]] = &[
@@ -41,7 +41,9 @@ const FORMS: &[&[Piece]] = &[
     &[Word("SHOW"), Word("EXECUTORS"), Word("FROM"), Name],
     &[Word("SHOW"), Word("JOBS"), Word("FROM"), Name],
     &[Word("SHOW"), Word("SCALING"), Word("FROM"), Name],
-    &[Word("CANCEL"), Word("JOB"), Job],
+    &[Word("CANCEL"), Word("JOB"), Id],
+    &[Word("SHOW"), Word("QUERIES")],
+    &[Word("CANCEL"), Word("QUERY"), Id],
 ];
 
 /// Words that are no names of clusters, unless in quotes.
@@ -104,7 +106,7 @@ impl Piece {
             Word(word) => tokens.is_word(position, &[word]),
             Name | NewName => tokens.is_name(position) && !tokens.is_word(position, RESERVED),
             Count => matches!(tokens.token(position), Some(Token::Number(..))),
-            Job => matches!(tokens.token(position), Some(Token::SingleQuotedString(_))),
+            Id => matches!(tokens.token(position), Some(Token::SingleQuotedString(_))),
             Size => matches!(tokens.token(position), Some(Token::SingleQuotedString(_) | Token::Number(..))),
             Options => tokens.is(position, &Token::LParen),
         }
@@ -123,7 +125,7 @@ mod tests {
             Word(word) => word,
             Name | NewName => "pc",
             Count => "3",
-            Job => "'a1'",
+            Id => "'a1'",
             Size => "'64 MB'",
             Options => "(min = 1)",
         }
@@ -134,7 +136,7 @@ mod tests {
         for form in FORMS {
             let text = form.iter().map(example).collect::<Vec<_>>().join(" ");
             let statements = crate::parse(&text).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
-            assert!(matches!(statements[0].kind, StatementKind::Cluster(_)), "{text}");
+            assert!(matches!(statements[0].kind, StatementKind::Cluster(_) | StatementKind::Queries(_)), "{text}");
             assert!(form.len() <= PIECES_MAX, "{text}");
             let coloured: Vec<&str> =
                 keywords(&lex(&text).lexemes).iter().map(|span| &text[span.start..span.end]).collect();

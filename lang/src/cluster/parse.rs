@@ -153,9 +153,9 @@ fn misspelt_listing(reader: &Reader<'_, '_>, word: &str) -> Option<Diagnostic> {
         Some(Token::Word(word)) => matches!(word.keyword, Keyword::NoKeyword | Keyword::CLUSTER),
         _ => false,
     };
-    let names = ClusterListing::ALL.into_iter().map(ClusterListing::keyword).chain(["CLUSTERS"]);
+    let names = ClusterListing::ALL.into_iter().map(ClusterListing::keyword).chain(["CLUSTERS", "QUERIES"]);
     let near = closest(word, names).filter(|_| is_plain)?;
-    let expected = reader.expected("CLUSTERS, EXECUTORS, JOBS or SCALING after SHOW", 1);
+    let expected = reader.expected("CLUSTERS, EXECUTORS, JOBS, SCALING or QUERIES after SHOW", 1);
     Some(expected.with_help(did_you_mean(near)))
 }
 
@@ -163,15 +163,12 @@ fn misspelt_listing(reader: &Reader<'_, '_>, word: &str) -> Option<Diagnostic> {
 fn cancel(reader: &Reader<'_, '_>) -> Result<ClusterStatement, Diagnostic> {
     if !reader.tokens.is_word(1, &["JOB"]) {
         let found = reader.tokens.word(1);
-        return Err(suggesting(reader.expected("JOB after CANCEL", 1), found.as_deref(), &["JOB"]));
+        let expected = reader.expected("JOB or QUERY after CANCEL", 1);
+        return Err(suggesting(expected, found.as_deref(), &["JOB", "QUERY"]));
     }
-    let expected = "the id of a job in quotes";
-    let id = reader.string(expected, 2)?;
-    if id.trim().is_empty() {
-        return Err(reader.expected(expected, 2));
-    }
+    let id = reader.id("the id of a job in quotes", 2)?;
     reader.end(3)?;
-    Ok(ClusterStatement::CancelJob { id: Located::new(id, reader.tokens.span(2)) })
+    Ok(ClusterStatement::CancelJob { id })
 }
 
 /// The name of a cluster at `position`: no word that the grammar has there, unless in quotes.

@@ -28,7 +28,7 @@ impl Scope<'_> {
                     let names = self.names.clusters();
                     candidates.extend(names.iter().map(|name| candidate(&cluster_name(name), CandidateKind::Cluster)));
                 }
-                Piece::NewName | Piece::Count | Piece::Job | Piece::Size | Piece::Options => {}
+                Piece::NewName | Piece::Count | Piece::Id | Piece::Size | Piece::Options => {}
             }
         }
         candidates

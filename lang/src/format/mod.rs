@@ -14,6 +14,7 @@ use sqlparser::tokenizer::Token;
 
 use crate::lex::lex;
 use crate::parse::parse;
+use crate::queries::QueriesStatement;
 use crate::stack;
 use crate::statement::{Statement, StatementKind};
 use resugar::{CALL_MARK, Resugar};
@@ -40,6 +41,8 @@ fn print(kind: &StatementKind, sugar: bool) -> String {
         StatementKind::Let { name, query } => format!("LET {name} = {}", print_tree(query.as_ref(), sugar)),
         StatementKind::Detach { name } => format!("DETACH {name}"),
         StatementKind::Cluster(statement) => cluster::statement(statement),
+        StatementKind::Queries(QueriesStatement::Show) => "SHOW QUERIES".to_string(),
+        StatementKind::Queries(QueriesStatement::Cancel { id }) => format!("CANCEL QUERY {}", write::string(&id.value)),
         StatementKind::Stock(text) => text.clone(),
         StatementKind::Attach { uri, name, options } => {
             let options: Vec<String> =

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::formatting::round_trip;
 use quarray_lang::cluster::{ClusterListing, ClusterOptions, ClusterStatement};
 use quarray_lang::parse;
+use quarray_lang::queries::QueriesStatement;
 use quarray_lang::statement::StatementKind;
 
 fn cluster(text: &str) -> ClusterStatement {
@@ -271,28 +272,56 @@ fn errors_of_statements_say_what_was_expected() {
         ("SHOW JOBS FROM", &name(end), "", ""),
         (
             "SHOW CLUSTER",
-            "expected CLUSTERS, EXECUTORS, JOBS or SCALING after SHOW, found `CLUSTER`",
+            "expected CLUSTERS, EXECUTORS, JOBS, SCALING or QUERIES after SHOW, found `CLUSTER`",
             "CLUSTER",
             "did you mean `CLUSTERS`?",
         ),
         (
             "SHOW EXECUTERS FROM pc",
-            "expected CLUSTERS, EXECUTORS, JOBS or SCALING after SHOW, found `EXECUTERS`",
+            "expected CLUSTERS, EXECUTORS, JOBS, SCALING or QUERIES after SHOW, found `EXECUTERS`",
             "EXECUTERS",
             "did you mean `EXECUTORS`?",
         ),
         (
             "SHOW JOB",
-            "expected CLUSTERS, EXECUTORS, JOBS or SCALING after SHOW, found `JOB`",
+            "expected CLUSTERS, EXECUTORS, JOBS, SCALING or QUERIES after SHOW, found `JOB`",
             "JOB",
             "did you mean `JOBS`?",
         ),
-        ("CANCEL 'a'", "expected JOB after CANCEL, found `'a'`", "'a'", ""),
-        ("CANCEL JOBS 'a'", "expected JOB after CANCEL, found `JOBS`", "JOBS", "did you mean `JOB`?"),
+        ("CANCEL 'a'", "expected JOB or QUERY after CANCEL, found `'a'`", "'a'", ""),
+        ("CANCEL JOBS 'a'", "expected JOB or QUERY after CANCEL, found `JOBS`", "JOBS", "did you mean `JOB`?"),
         ("CANCEL JOB a1", "expected the id of a job in quotes, found `a1`", "a1", ""),
         ("CANCEL JOB ' '", "expected the id of a job in quotes, found `' '`", "' '", ""),
         ("CANCEL JOB 'a' 'b'", &format!("expected {end}, found `'b'`"), "'b'", ""),
         ("USE CLUSTR pc", &format!("expected {end}, found `pc`"), "CLUSTR", "did you mean `CLUSTER`?"),
+    ]);
+}
+
+#[test]
+fn statements_about_queries_are_read() {
+    let queries = |text: &str| match parse(text).unwrap().remove(0).kind {
+        StatementKind::Queries(statement) => statement,
+        other => panic!("{text} is no statement about queries: {other:?}"),
+    };
+    assert_eq!(queries("show queries"), QueriesStatement::Show);
+    let QueriesStatement::Cancel { id } = queries("cancel query 'it''s'") else { panic!("no cancel") };
+    assert_eq!((id.value.as_str(), id.span.start, id.span.end), ("it's", 13, 20));
+    assert_eq!(round_trip("show  queries"), "SHOW QUERIES");
+    assert_eq!(round_trip("cancel query 'it''s'"), "CANCEL QUERY 'it''s'");
+    for text in ["SHOW queries.limit", "SHOW \"queries\"", "SELECT queries, query, cancel FROM queries"] {
+        assert!(matches!(parse(text).unwrap()[0].kind, StatementKind::Sql(_)), "{text}");
+    }
+    let end = "the end of the statement";
+    check(&[
+        ("CANCEL QUERY a1", "expected the id of a query in quotes, found `a1`", "a1", ""),
+        ("CANCEL QUERRY 'a'", "expected JOB or QUERY after CANCEL, found `QUERRY`", "QUERRY", "did you mean `QUERY`?"),
+        ("SHOW QUERIES 1", &format!("expected {end}, found `1`"), "1", ""),
+        (
+            "SHOW QUERYS",
+            "expected CLUSTERS, EXECUTORS, JOBS, SCALING or QUERIES after SHOW, found `QUERYS`",
+            "QUERYS",
+            "did you mean `QUERIES`?",
+        ),
     ]);
 }
 

@@ -96,7 +96,7 @@ fn statements_about_clusters_complete() {
     assert!(candidates("DROP ¦").contains(&"CLUSTER".to_string()));
     assert!(candidates("SHOW ¦").starts_with(&["CLUSTERS", "EXECUTORS", "JOBS", "SCALING"].map(str::to_string)));
     assert_eq!(candidates("USE ¦"), ["CLUSTER", "LOCAL"]);
-    assert_eq!(candidates("CANCEL ¦"), ["JOB"]);
+    assert_eq!(candidates("CANCEL ¦"), ["JOB", "QUERY"]);
     assert_eq!(candidates("CREATE CLUSTER ¦"), ["IF"]);
     assert_eq!(candidates("CREATE CLUSTER IF NOT ¦"), ["EXISTS"]);
     assert_eq!(candidates("CREATE CLUSTER pc ¦"), ["WITH"]);

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 use super::session::{ask, leave, start};
 use super::{STORE, quarray};
 
+/// What clients may read: where paths are relative to, and where the store is.
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data");
+
 /// Hours of work, that ends when it is told to.
 const ENDLESS: &str = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.value * b.value = -1";
 
@@ -18,17 +22,20 @@ const SOON: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server for a test, killed at its end.
-struct Server {
-    child: Child,
-    address: String,
+pub(super) struct Server {
+    pub(super) child: Child,
+    pub(super) address: String,
     /// Open for as long as the server writes.
     _words: BufReader<ChildStderr>,
 }
 
 impl Server {
-    fn start(configure: impl FnOnce(&mut Command)) -> Self {
+    pub(super) fn start(configure: impl FnOnce(&mut Command)) -> Self {
         let mut command = quarray();
-        command.args(["serve", "--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--root", ROOT, "--root", DATA])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
         configure(&mut command);
         let mut child = command.spawn().unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
@@ -114,7 +121,7 @@ fn errors_point_at_the_same_place() {
         ("SELECT 1;\nSELECT tass FROM ds", "did you mean `tas`"),
         ("FROM ds[latitude = 'north'] |> SELECT tas", "^"),
         ("FROM nothing", "nothing"),
-        ("FROM 'no-such.zarr' |> SELECT v", "no-such.zarr"),
+        (concat!("FROM '", env!("CARGO_MANIFEST_DIR"), "/no-such.zarr' |> SELECT v"), "no-such.zarr"),
         ("SELECT 1 / (value - 10000) FROM range(20000)", "ivide by zero"),
         ("USE CLUSTER missing", "no cluster `missing`"),
         ("FROM ds |> SELECT time, latitude |> PLOT TO 'a.unknown'", "unknown"),
@@ -125,7 +132,7 @@ fn errors_point_at_the_same_place() {
         assert_eq!(output.status.code(), Some(1), "{query}: {stderr}");
         assert!(stderr.contains(fragment), "{query}: {fragment} is not in: {stderr}");
     }
-    same(&server, &["--attach", "a=no-such.zarr", "-c", "SELECT 1"]);
+    same(&server, &["--attach", concat!("a=", env!("CARGO_MANIFEST_DIR"), "/no-such.zarr"), "-c", "SELECT 1"]);
 }
 
 #[test]
@@ -272,4 +279,34 @@ fn cancelling_frees_the_session() {
     ask(&mut terminal, "SELECT 1 AS n;", &["1 row"]);
     assert!(since.elapsed() < SOON, "the next statement waited for {:?}", since.elapsed());
     leave(terminal);
+}
+
+#[test]
+fn a_server_knows_what_ran_before_it_was_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("queries-000001.jsonl");
+    let start = || {
+        Server::start(|command| {
+            command.arg("--query-log").arg(folder.path());
+        })
+    };
+    let ask = |server: &Server, query: &str| {
+        let output = server.client().args(["--format", "csv", "-c", query]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let server = start();
+    ask(&server, "SELECT value FROM range(0, 3)");
+    let ended = Instant::now();
+    while std::fs::read_to_string(&log).is_ok_and(|text| text.is_empty()) {
+        assert!(ended.elapsed() < SOON, "nothing is in the log");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(server);
+    let server = start();
+    let found = ask(&server, "SELECT text, place, state, rows FROM system.queries WHERE state = 'done'");
+    let lines: Vec<&str> = found.lines().collect();
+    assert_eq!(lines, ["text,place,state,rows", "\"SELECT value FROM range(0, 3)\",this process,done,3"]);
+    let shown = ask(&server, "SHOW QUERIES");
+    assert!(shown.lines().nth(1).is_some_and(|line| line.contains(",SHOW QUERIES,this process,planning,")), "{shown}");
 }

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod batch;
+mod clients;
 mod connect;
+mod dashboard;
 mod datasets;
 mod drawings;
 #[path = "../../../engine/tests/engine/file_server.rs"]
@@ -10,9 +12,11 @@ mod drawings;
 mod file_server;
 mod formats;
 mod into;
+mod load;
 mod pty;
 mod refused;
 mod replica;
+mod secured;
 mod served;
 mod session;
 
@@ -34,6 +38,7 @@ fn quarray() -> Command {
             command.env_remove(name);
         }
     }
+    command.env_remove("QUARRAY_USER_TOKENS");
     command.env("QUARRAY_HISTORY", "");
     command
 }

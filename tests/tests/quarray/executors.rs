@@ -20,7 +20,7 @@ const WAYS: [Settings; 2] =
 const MEMORY: u64 = 48 << 20;
 
 /// The command, which is built beside the tests.
-fn program() -> Program {
+pub fn program() -> Program {
     let tests = std::env::current_exe().expect("this program's file");
     let folder = tests.parent().and_then(|folder| folder.parent()).expect("the folder of programs");
     let path: PathBuf = folder.join("quarray");

@@ -1,7 +1,8 @@
 //! The golden cases: every query of `golden/cases/*.json`, in the grid and in rows, on one thread and on four.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use quarray_engine::{Error, Session};
 use serde_json::Value;
@@ -33,6 +34,28 @@ struct ExpectedAnswer {
     ordered: bool,
     tolerance: Tolerance,
 }
+
+/// Where cases run: in this process, or elsewhere.
+pub trait CaseSession {
+    /// Gives a store a name.
+    fn attach(&self, name: &str, path: &Path) -> Result<(), String>;
+
+    /// Runs one statement and reads its whole result.
+    fn run(&self, text: &str) -> Ending;
+}
+
+impl CaseSession for Session {
+    fn attach(&self, name: &str, path: &Path) -> Result<(), String> {
+        attach(self, name, path)
+    }
+
+    fn run(&self, text: &str) -> Ending {
+        run(self, text)
+    }
+}
+
+/// Makes sessions that run queries so.
+pub type OpenSession<'a> = &'a dyn Fn(Settings) -> Arc<dyn CaseSession>;
 
 /// The files of cases, and how many each holds at least.
 const FILES: [(&str, usize); 8] = [
@@ -88,15 +111,24 @@ fn golden_errors() {
 
 /// Runs every case of a file, and tells of all that fail.
 fn check_file(file: &str) {
-    check_cases(file, &ALL_SETTINGS, &|_| ());
+    check_cases(file, &ALL_SETTINGS, &|settings| Arc::new(settings.session()));
 }
 
 /// Runs every case of every file in some ways, in sessions that are prepared first.
 pub fn check_all_cases(ways: &[Settings], prepare: &dyn Fn(&Session)) {
-    FILES.iter().for_each(|(file, _)| check_cases(file, ways, prepare));
+    check_all_cases_in(ways, &|settings| {
+        let session = settings.session();
+        prepare(&session);
+        Arc::new(session)
+    });
 }
 
-fn check_cases(file: &str, ways: &[Settings], prepare: &dyn Fn(&Session)) {
+/// Runs every case of every file in some ways, in sessions that are wherever they are.
+pub fn check_all_cases_in(ways: &[Settings], open: OpenSession<'_>) {
+    FILES.iter().for_each(|(file, _)| check_cases(file, ways, open));
+}
+
+fn check_cases(file: &str, ways: &[Settings], open: OpenSession<'_>) {
     let cases = read_cases(file);
     let (_, at_least) = FILES.into_iter().find(|(known, _)| *known == file).expect("a file of the list");
     assert!(cases.len() >= at_least, "{file}: {} cases, expected {at_least} or more", cases.len());
@@ -110,7 +142,7 @@ fn check_cases(file: &str, ways: &[Settings], prepare: &dyn Fn(&Session)) {
         }
         count += 1;
         for &settings in ways {
-            if let Err(difference) = check(case, settings, prepare, &mut sessions) {
+            if let Err(difference) = check(case, settings, open, &mut sessions) {
                 failures.push(format!(
                     "{} {settings:?}\n    {}\n    {difference}",
                     case.name,
@@ -128,32 +160,31 @@ fn check_cases(file: &str, ways: &[Settings], prepare: &dyn Fn(&Session)) {
 fn check(
     case: &Case,
     settings: Settings,
-    prepare: &dyn Fn(&Session),
-    sessions: &mut HashMap<(Settings, Vec<String>), Session>,
+    open: OpenSession<'_>,
+    sessions: &mut HashMap<(Settings, Vec<String>), Arc<dyn CaseSession>>,
 ) -> Result<(), String> {
     let key = (settings, case.stores.clone());
     let session = match sessions.get(&key) {
-        Some(session) if case.setup.is_empty() => session.clone(),
+        Some(session) if case.setup.is_empty() => Arc::clone(session),
         _ => {
-            let session = settings.session();
-            prepare(&session);
+            let session = open(settings);
             for store in &case.stores {
-                attach(&session, store, &store_path(store))?;
+                session.attach(store, &store_path(store))?;
             }
             if case.setup.is_empty() {
-                sessions.insert(key, session.clone());
+                sessions.insert(key, Arc::clone(&session));
             }
             session
         }
     };
     for statement in &case.setup {
-        match run(&session, statement) {
+        match session.run(statement) {
             Ending::Error(error) => return Err(format!("setup: {statement}: {error}")),
             Ending::Panic(message) => return Err(format!("setup: {statement}: panic: {message}")),
             Ending::Rows(_) | Ending::Other(_) => {}
         }
     }
-    judge(&case.expected, run(&session, &case.query))
+    judge(&case.expected, session.run(&case.query))
 }
 
 fn judge(expected: &Expected, ending: Ending) -> Result<(), String> {

@@ -59,7 +59,13 @@ struct Executor {
 
 impl Executor {
     fn new() -> Self {
-        let settings = StateSettings { memory_limit: 1 << 30, threads: 2, grid: GridSettings::default() };
+        let settings = StateSettings {
+            memory_limit: 1 << 30,
+            threads: 2,
+            grid: GridSettings::default(),
+            access: quarray_engine::AccessPolicy::everything(),
+            memory_pool: None,
+        };
         let state = session_state(&settings, &Arc::default()).expect("a state");
         Self { codec: WireCodec::default(), context: state.task_ctx() }
     }

@@ -87,6 +87,27 @@ fn only_the_store_opens_urls() {
 }
 
 #[test]
+fn sessions_open_nothing_past_their_policy() {
+    // Whoever writes a store with the library has no policy.
+    let own = ["engine/src/source/store", "engine/src/sink/zarr/mod.rs"];
+    let mut wrong = Vec::new();
+    for (path, text) in rust_files() {
+        let shown = shown(&path);
+        let is_test = shown.contains("/tests") || shown.ends_with("tests.rs");
+        if !shown.contains("/src/") || is_test || own.iter().any(|own| shown.starts_with(own)) {
+            continue;
+        }
+        let code = without_comments(&text);
+        let openers = ["Store::open(", "LocalFileSystem::new()", "enable_url_table()", "DefaultObjectStoreRegistry"];
+        let allowed = ["engine/src/access/"];
+        let opener = openers.iter().find(|opener| code.contains(**opener));
+        let opener = opener.filter(|_| !allowed.iter().any(|folder| shown.starts_with(folder)));
+        wrong.extend(opener.map(|opener| format!("{shown}: {opener}")));
+    }
+    none(wrong);
+}
+
+#[test]
 fn kernels_never_wait() {
     let mut wrong = Vec::new();
     for (path, text) in rust_files() {

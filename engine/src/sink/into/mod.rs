@@ -15,9 +15,11 @@ use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::syntax::IntoMode;
 
 use super::zarr::{StoreSchema, WriteSummary, ZarrWriter, expect_free};
+use crate::access::AccessPolicy;
 use crate::array::Region;
 use crate::error::Error;
 use crate::outcome::Rows;
+use crate::source::store::Store;
 use contents::ArrayCells;
 pub use contents::{StoreArray, StoreContents, StoreDimension};
 use layout::Layout;
@@ -27,6 +29,7 @@ use options::IntoOptions;
 #[derive(Debug, Clone)]
 pub struct StoreOrder {
     target: String,
+    store: Store,
     chunks: Vec<(String, u64)>,
     options: IntoOptions,
 }
@@ -51,7 +54,7 @@ pub async fn write_dataset(
     options: &[(String, String)],
     mode: &IntoMode,
 ) -> Result<String, Error> {
-    let order = StoreOrder::new(target, chunks, options, mode).await?;
+    let order = StoreOrder::new(target, chunks, options, mode, &AccessPolicy::everything()).await?;
     order.write(StoreContents::of_rows(arrays).await?).await
 }
 
@@ -59,24 +62,27 @@ impl StoreOrder {
     /// Checks what is asked for before anything is computed.
     ///
     /// `chunks` are cells of a chunk along dimensions; options are `codec`, `overwrite`, `zarr_version` and those of the
-    /// store. Nothing of an existing store is touched unless `overwrite`, and then only when the new one is complete.
+    /// store, which is opened for whoever may touch what `access` says. Nothing of an existing store is touched unless
+    /// `overwrite`, and then only when the new one is complete.
     pub async fn new(
         target: &str,
         chunks: &[(String, u64)],
         options: &[(String, String)],
         mode: &IntoMode,
+        access: &AccessPolicy,
     ) -> Result<Self, Error> {
         expect_new(mode)?;
         let options = IntoOptions::parse(options)?;
-        expect_free(target, &options.store, options.overwrite).await?;
-        Ok(Self { target: target.to_string(), chunks: chunks.to_vec(), options })
+        let store = Store::open_for(target, &options.store, access)?;
+        expect_free(&store, options.overwrite).await?;
+        Ok(Self { target: target.to_string(), store, chunks: chunks.to_vec(), options })
     }
 
     /// Writes the store, and says in a line what was written. When it fails, or is dropped midway, nothing is left.
     pub async fn write(self, contents: StoreContents) -> Result<String, Error> {
         let layout = Layout::new(&contents, &self.chunks, &self.options)?;
-        let Self { target, options, .. } = self;
-        let mut writer = ZarrWriter::create(&target, &options.store, layout.schema.clone(), options.overwrite).await?;
+        let Self { target, store, options, .. } = self;
+        let mut writer = ZarrWriter::create_in(store, layout.schema.clone(), options.overwrite).await?;
         match write_contents(&mut writer, contents, &layout).await {
             Ok(()) => {}
             Err(error) => {

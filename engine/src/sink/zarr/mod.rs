@@ -13,7 +13,7 @@ use zarrs::storage::store::MemoryStore;
 
 use crate::array::{ChunkGrid, Region};
 use crate::source::SourceError;
-use crate::source::store::StoreOptions;
+use crate::source::store::{Store, StoreOptions};
 use assembly::Assembly;
 use cells::Cells;
 use encoding::{CellKind, Encoding};
@@ -76,8 +76,8 @@ struct ArrayWriter {
 }
 
 /// Refuses a target that [`ZarrWriter::create`] would refuse, before anything is computed.
-pub async fn expect_free(target: &str, options: &StoreOptions, overwrite: bool) -> Result<(), SourceError> {
-    Target::begin(target, options, overwrite).await?.abort().await
+pub async fn expect_free(target: &Store, overwrite: bool) -> Result<(), SourceError> {
+    Target::begin(target.clone(), overwrite).await?.abort().await
 }
 
 impl ZarrWriter {
@@ -89,14 +89,19 @@ impl ZarrWriter {
         schema: StoreSchema,
         overwrite: bool,
     ) -> Result<Self, SourceError> {
-        let refused = |message: String| SourceError::Metadata { array: shown(target), message };
+        Self::create_in(Store::open(target, options)?, schema, overwrite).await
+    }
+
+    /// The same in a store that was opened already.
+    pub async fn create_in(store: Store, schema: StoreSchema, overwrite: bool) -> Result<Self, SourceError> {
+        let refused = |message: String| SourceError::Metadata { array: shown(&store.uri), message };
         schema.check().map_err(refused)?;
         let mut arrays = Vec::with_capacity(schema.variables.len());
         for (number, variable) in schema.variables.iter().enumerate() {
             let array = ArrayWriter::new(&schema, number);
             arrays.push(array.map_err(|message| refused(format!("variable `{}`: {message}", variable.name)))?);
         }
-        let target = Target::begin(target, options, overwrite).await?;
+        let target = Target::begin(store, overwrite).await?;
         Ok(Self { schema, arrays, target, summary: WriteSummary::default() })
     }
 

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::objects::{Objects, REQUESTS_IN_FLIGHT_MAX};
 use super::staging::{self, Found, Staging};
 use crate::source::SourceError;
-use crate::source::store::{Store, StoreOptions};
+use crate::source::store::Store;
 
 /// Where a store is written to. Dropped before [`Target::commit`], it takes away all that was written.
 #[derive(Debug)]
@@ -33,8 +33,7 @@ enum Kind {
 
 impl Target {
     /// Begins to write; what is there already is refused, or, to be replaced, left as it is until the commit.
-    pub(super) async fn begin(uri: &str, options: &StoreOptions, replace: bool) -> Result<Self, SourceError> {
-        let store = Store::open(uri, options)?;
+    pub(super) async fn begin(store: Store, replace: bool) -> Result<Self, SourceError> {
         store.expect_writable()?;
         let kind = match store.local_path().map(Path::to_path_buf) {
             Some(path) => Kind::Directory(Arc::new(begin_directory(&store, &path, replace).await?)),

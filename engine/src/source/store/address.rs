@@ -80,6 +80,11 @@ impl Address {
     }
 }
 
+/// Whether an address is a path as it stands.
+pub(super) fn is_plain_path(uri: &str) -> bool {
+    split_scheme(uri).is_none()
+}
+
 /// `scheme://rest`, or `file:/path`; a Windows drive or a name with a colon is no scheme.
 fn split_scheme(uri: &str) -> Option<(String, &str)> {
     let (scheme, rest) = uri.split_once(':')?;
@@ -171,7 +176,7 @@ fn bucket_and_key(rest: &str) -> Result<(String, String), String> {
 }
 
 /// An address without its query and its user: they may be secrets.
-fn without_secrets(uri: &str) -> String {
+pub(crate) fn without_secrets(uri: &str) -> String {
     let uri = uri.split(['?', '#']).next().unwrap_or_default();
     match uri.split_once("://") {
         // A container before the `@` is no secret; a password after a colon is.

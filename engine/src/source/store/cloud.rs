@@ -30,7 +30,7 @@ pub(super) struct Opened {
 pub(super) fn open(address: &Address, options: &Options, environment: &Environment) -> Result<Opened, String> {
     match address {
         Address::Local(path) => local(path),
-        Address::Http(url) => http(url),
+        Address::Http(url) => http(url, environment),
         Address::S3 { bucket, key } => s3(bucket, key, options, environment),
         Address::Gcs { bucket, key } => gcs(bucket, key, options, environment),
         Address::Azure { account, container, key, sas } => {
@@ -70,11 +70,14 @@ fn local(path: &FilePath) -> Result<Opened, String> {
     Ok(Opened { objects: Arc::new(LocalFileSystem::new()), root, signed: false, deleter: None })
 }
 
-fn http(url: &Url) -> Result<Opened, String> {
+fn http(url: &Url, environment: &Environment) -> Result<Opened, String> {
     let client = client().with_allow_http(url.scheme() == "http");
-    let store = HttpBuilder::new().with_url(url.as_str()).with_client_options(client).with_retry(retries()).build();
+    let mut store = HttpBuilder::new().with_url(url.as_str()).with_client_options(client).with_retry(retries());
+    if let Some(guard) = environment.guard() {
+        store = store.with_http_connector(guard);
+    }
     Ok(Opened {
-        objects: Arc::new(store.map_err(|e| e.to_string())?),
+        objects: Arc::new(store.build().map_err(|e| e.to_string())?),
         root: Path::default(),
         signed: false,
         deleter: None,
@@ -96,6 +99,9 @@ fn s3(bucket: &str, key: &str, options: &Options, environment: &Environment) -> 
     }
     let instance = options.flag("instance_credentials")?;
     let mut builder = AmazonS3Builder::new().with_client_options(client()).with_retry(retries());
+    if let Some(guard) = environment.guard() {
+        builder = builder.with_http_connector(guard);
+    }
     for (name, value) in environment.settings::<AmazonS3ConfigKey>("AWS_") {
         // Credentials come from one place as a whole: a key of the options never meets a token of the environment.
         let credential = matches!(
@@ -147,6 +153,14 @@ fn is_azure_credential(name: &AzureConfigKey) -> bool {
     )
 }
 
+fn azure_builder(environment: &Environment) -> MicrosoftAzureBuilder {
+    let builder = MicrosoftAzureBuilder::new().with_client_options(client()).with_retry(retries());
+    match environment.guard() {
+        Some(guard) => builder.with_http_connector(guard),
+        None => builder,
+    }
+}
+
 fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Result<Opened, String> {
     let settings = environment.settings::<AzureConfigKey>("AZURE_");
     let of_environment = |wanted: AzureConfigKey| settings.iter().find(|(name, _)| *name == wanted);
@@ -164,7 +178,7 @@ fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Re
     let foreign = environment_account.is_some_and(|other| other != account);
     let environment_sas = of_environment(AzureConfigKey::SasKey).filter(|_| !own && !foreign);
     let sas = options.get("sas").or(place.sas).or(environment_sas.map(|(_, sas)| sas.as_str()));
-    let mut builder = MicrosoftAzureBuilder::new().with_client_options(client()).with_retry(retries());
+    let mut builder = azure_builder(environment);
     let mut signed = own;
     for (name, value) in &settings {
         let credential = is_azure_credential(name);
@@ -212,20 +226,25 @@ fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Re
     let builder = builder.with_account(account).with_container_name(place.container).with_skip_signature(!signed);
     let mut opened = finish(builder.build(), place.key, signed)?;
     if let Some(pairs) = pairs.filter(|_| signed) {
-        opened.deleter = Some(azure_deleter(&endpoint, place.container, &pairs)?);
+        opened.deleter = Some(azure_deleter(&endpoint, place.container, &pairs, environment)?);
     }
     Ok(opened)
 }
 
 /// Deletes blobs with a SAS one by one. The store itself does it in batches, whose requests have to be authorized one by
 /// one in their turn, which not every SAS allows and Azurite never does.
-fn azure_deleter(endpoint: &str, container: &str, sas: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, String> {
+fn azure_deleter(
+    endpoint: &str,
+    container: &str,
+    sas: &[(String, String)],
+    environment: &Environment,
+) -> Result<Arc<dyn ObjectStore>, String> {
     let mut url = Url::parse(endpoint).map_err(|e| format!("option `endpoint`: {e}"))?;
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().push(container);
     }
     url.query_pairs_mut().extend_pairs(sas);
-    Ok(http(&url)?.objects)
+    Ok(http(&url, environment)?.objects)
 }
 
 /// The pairs of a SAS, each value percent-decoded exactly once, a plus sign left alone: it is base64's.
@@ -247,6 +266,9 @@ fn gcs(bucket: &str, key: &str, options: &Options, environment: &Environment) ->
     let own = ["service_account", "service_account_key", "application_credentials"].iter();
     let own = own.clone().any(|option| options.get(option).is_some());
     let mut builder = GoogleCloudStorageBuilder::new().with_client_options(client()).with_retry(retries());
+    if let Some(guard) = environment.guard() {
+        builder = builder.with_http_connector(guard);
+    }
     let mut signed = own;
     for (name, value) in environment.settings::<GoogleConfigKey>("GOOGLE_") {
         let credential = matches!(

@@ -2,10 +2,14 @@
 
 use std::str::FromStr;
 
+use super::network::NetworkGuard;
+
 /// Variables whose name begins with `AWS_`, `AZURE_` or `GOOGLE_`, and the few others that name credentials.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Environment {
     variables: Vec<(String, String)>,
+    /// Which addresses may be reached from here, if not all of them.
+    guard: Option<NetworkGuard>,
 }
 
 impl Environment {
@@ -19,12 +23,23 @@ impl Environment {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, value)| names(name) && !value.is_empty())
             .collect();
-        Self { variables }
+        Self { variables, guard: None }
     }
 
     #[cfg(test)]
     pub(super) fn of(variables: &[(&str, &str)]) -> Self {
-        Self { variables: variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect() }
+        let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        Self { variables, guard: None }
+    }
+
+    /// The same, from where only some addresses may be reached.
+    pub(super) fn guarded(self, guard: NetworkGuard) -> Self {
+        Self { guard: Some(guard), ..self }
+    }
+
+    /// What makes connections, if not all of them may be made.
+    pub(super) fn guard(&self) -> Option<NetworkGuard> {
+        self.guard.clone()
     }
 
     /// The value of one variable.

@@ -13,7 +13,7 @@ pub(super) struct Redactor {
 }
 
 /// Options whose values may be shown.
-const PUBLIC_OPTIONS: [&str; 18] = [
+pub(crate) const PUBLIC_OPTIONS: [&str; 18] = [
     "account",
     "account_name",
     "allow_http",
@@ -64,7 +64,7 @@ impl Redactor {
 }
 
 /// The whole query, and each value both as it stands and decoded.
-fn add_query(secrets: &mut Vec<String>, query: &str) {
+pub(crate) fn add_query(secrets: &mut Vec<String>, query: &str) {
     let query = query.trim_start_matches('?');
     secrets.push(query.to_string());
     for pair in query.split('&') {

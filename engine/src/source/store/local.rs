@@ -6,15 +6,44 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::Object;
+use crate::access::Roots;
 
 /// A file of this machine, opened: its bytes are read where they are needed, without a copy of the whole.
 #[derive(Debug)]
 pub struct LocalFile {
     file: File,
     size: u64,
+}
+
+/// A path, and the directories that it must be in, if there are any.
+pub(super) struct LocalPath {
+    pub(super) path: PathBuf,
+    pub(super) roots: Option<Arc<Roots>>,
+}
+
+impl LocalPath {
+    /// The path without links, where it must be in some directories.
+    fn located(&self) -> io::Result<PathBuf> {
+        self.roots.as_ref().map_or_else(|| Ok(self.path.clone()), |roots| roots.locate(&self.path))
+    }
+
+    /// The same for what is under the name itself, be it a link.
+    fn located_entry(&self) -> io::Result<PathBuf> {
+        self.roots.as_ref().map_or_else(|| Ok(self.path.clone()), |roots| roots.locate_entry(&self.path))
+    }
+
+    fn opened(&self) -> io::Result<File> {
+        match &self.roots {
+            Some(roots) => roots.open_file(&self.path),
+            // Without O_NONBLOCK a named pipe would hold the thread for ever.
+            None => OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&self.path),
+        }
+    }
 }
 
 /// Which bytes of a file.
@@ -26,7 +55,7 @@ pub(super) enum Part {
 
 /// The bytes of a file, or `None` when there is no file of that name (a directory is none). A range is cut off at the
 /// end of the file.
-pub(super) async fn read(path: PathBuf, part: Part) -> io::Result<Option<Bytes>> {
+pub(super) async fn read(path: LocalPath, part: Part) -> io::Result<Option<Bytes>> {
     on_blocking_thread(move || read_part(&path, &part).map(|bytes| bytes.map(Bytes::from)).or_else(none_if_absent))
         .await
 }
@@ -36,7 +65,7 @@ pub(super) async fn read(path: PathBuf, part: Part) -> io::Result<Option<Bytes>>
 ///
 /// What the system has in its cache is read at once: to wake another thread for it would take longer. Only what must
 /// come from a disk is left to that one.
-pub(super) async fn open(path: PathBuf, opened_min: u64) -> io::Result<Option<Object>> {
+pub(super) async fn open(path: LocalPath, opened_min: u64) -> io::Result<Option<Object>> {
     match open_file(&path).or_else(none_if_absent)? {
         Some(file) if file.size < opened_min => {
             let bytes = match read_cached(&file)? {
@@ -88,9 +117,9 @@ impl LocalFile {
 }
 
 /// The names in a directory, sorted; none when there is no such directory.
-pub(super) async fn list(directory: PathBuf) -> io::Result<Vec<String>> {
+pub(super) async fn list(directory: LocalPath) -> io::Result<Vec<String>> {
     on_blocking_thread(move || {
-        let entries = match std::fs::read_dir(&directory) {
+        let entries = match directory.located().and_then(std::fs::read_dir) {
             Ok(entries) => entries,
             Err(error) if is_absence(&error) => return Ok(vec![]),
             Err(error) => return Err(error),
@@ -107,8 +136,8 @@ pub(super) async fn list(directory: PathBuf) -> io::Result<Vec<String>> {
 }
 
 /// Whether there is something of that name, a broken link included.
-pub(super) async fn exists(path: PathBuf) -> io::Result<bool> {
-    on_blocking_thread(move || match path.symlink_metadata() {
+pub(super) async fn exists(path: LocalPath) -> io::Result<bool> {
+    on_blocking_thread(move || match path.located_entry().and_then(|path| path.symlink_metadata()) {
         Ok(_) => Ok(true),
         Err(error) if is_absence(&error) => Ok(false),
         Err(error) => Err(error),
@@ -117,8 +146,9 @@ pub(super) async fn exists(path: PathBuf) -> io::Result<bool> {
 }
 
 /// Writes a file under a temporary name and renames it: readers see the old one or the new one, whole.
-pub(super) async fn write(path: PathBuf, bytes: Bytes) -> io::Result<()> {
+pub(super) async fn write(path: LocalPath, bytes: Bytes) -> io::Result<()> {
     on_blocking_thread(move || {
+        let path = path.located_entry()?;
         let directory = path.parent().unwrap_or(Path::new("/"));
         std::fs::create_dir_all(directory)?;
         let mut file = tempfile::Builder::new()
@@ -133,8 +163,9 @@ pub(super) async fn write(path: PathBuf, bytes: Bytes) -> io::Result<()> {
 }
 
 /// Deletes a file, or a directory with all that is in it; links are deleted, not followed.
-pub(super) async fn delete(path: PathBuf) -> io::Result<()> {
+pub(super) async fn delete(path: LocalPath) -> io::Result<()> {
     on_blocking_thread(move || {
+        let path = path.located_entry()?;
         let deleted = match path.symlink_metadata() {
             Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(&path),
             Ok(_) => std::fs::remove_file(&path),
@@ -148,14 +179,13 @@ pub(super) async fn delete(path: PathBuf) -> io::Result<()> {
     .await
 }
 
-fn open_file(path: &Path) -> io::Result<Option<LocalFile>> {
-    // Without O_NONBLOCK a named pipe would hold the thread for ever.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+fn open_file(path: &LocalPath) -> io::Result<Option<LocalFile>> {
+    let file = path.opened()?;
     let metadata = file.metadata()?;
     Ok(metadata.is_file().then(|| LocalFile { file, size: metadata.len() }))
 }
 
-fn read_part(path: &Path, part: &Part) -> io::Result<Option<Vec<u8>>> {
+fn read_part(path: &LocalPath, part: &Part) -> io::Result<Option<Vec<u8>>> {
     let Some(LocalFile { mut file, size }) = open_file(path)? else { return Ok(None) };
     match part {
         Part::Whole => {

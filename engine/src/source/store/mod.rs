@@ -16,24 +16,32 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::SourceError;
+use crate::access::{Confinement, Roots, only_reads};
 use address::Address;
 use failure::Redactor;
+use local::LocalPath;
 
 mod address;
 mod arriving;
 mod cloud;
+mod confined;
 mod environment;
 mod failure;
 mod key;
 mod local;
+mod network;
 mod options;
 mod portable;
+mod prefix;
 mod remote;
 
+pub(crate) use address::without_secrets;
 pub use arriving::Arriving;
+pub(crate) use failure::{PUBLIC_OPTIONS, add_query};
 pub(crate) use key::check as check_key;
 pub use local::LocalFile;
 pub use portable::Portable;
+pub use prefix::UrlPrefixes;
 
 /// Options of a store, credentials among them: names in lower case, values as text.
 ///
@@ -90,6 +98,9 @@ struct Traits {
     stall_timeout: Duration,
     /// What deletes objects, where it is not the store itself.
     deleter: Option<Arc<dyn ObjectStore>>,
+    /// The directories that local files must be in, if there are any.
+    roots: Option<Arc<Roots>>,
+    may_write: bool,
 }
 
 impl Store {
@@ -102,12 +113,20 @@ impl Store {
     }
 
     fn open_in(uri: &str, options: &StoreOptions, environment: &environment::Environment) -> Result<Self, SourceError> {
-        let address = Address::parse(uri, options)?;
+        Self::open_address(&Address::parse(uri, options)?, options, environment, None)
+    }
+
+    fn open_address(
+        address: &Address,
+        options: &StoreOptions,
+        environment: &environment::Environment,
+        confinement: Option<&Arc<Confinement>>,
+    ) -> Result<Self, SourceError> {
         let redactor = Redactor::new(options, address.sas());
         let shown = address.shown();
         let failed = |message: String| SourceError::Address { uri: shown.clone(), message: redactor.clean(&message) };
-        let options = options::Options::check(options, &address).map_err(&failed)?;
-        let opened = cloud::open(&address, &options, environment).map_err(&failed)?;
+        let options = options::Options::check(options, address).map_err(&failed)?;
+        let opened = cloud::open(address, &options, environment).map_err(&failed)?;
         let kind = match address {
             Address::Local(_) => Kind::Local,
             Address::Http(_) => Kind::Http,
@@ -120,8 +139,10 @@ impl Store {
             stall_timeout: options.timeout().map_err(&failed)?,
             deleter: opened.deleter,
             redactor,
+            roots: confinement.map(|confinement| Arc::clone(confinement.roots())),
+            may_write: confinement.is_none_or(|confinement| confinement.rules().may_write),
         };
-        let directory = if let Address::Local(path) = &address { Some(path.clone()) } else { None };
+        let directory = if let Address::Local(path) = address { Some(path.clone()) } else { None };
         Ok(Self { uri: shown, objects: opened.objects, root: opened.root, directory, traits: Arc::new(traits) })
     }
 
@@ -201,6 +222,7 @@ impl Store {
 
     /// Stores an object under `key`, whole or not at all; an older one is replaced.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), SourceError> {
+        self.expect_right_to_write()?;
         match self.place(key)? {
             Place::File(file) => local::write(file, bytes).await.map_err(|e| self.file_error(key, &e)),
             Place::Object(path) => self.put_object(key, &path, bytes).await,
@@ -209,6 +231,7 @@ impl Store {
 
     /// Deletes the object under `prefix` and every one below it (`""`: the whole store).
     pub async fn delete_prefix(&self, prefix: &str) -> Result<(), SourceError> {
+        self.expect_right_to_write()?;
         match self.place_of_prefix(prefix)? {
             Place::File(path) => local::delete(path).await.map_err(|e| self.file_error(prefix, &e)),
             Place::Object(path) => self.delete_objects(prefix, &path).await,
@@ -228,7 +251,12 @@ impl Store {
 
     /// Refuses a store that cannot be written to.
     pub(crate) fn expect_writable(&self) -> Result<(), SourceError> {
+        self.expect_right_to_write()?;
         if self.traits.kind == Kind::Http { self.expect_cloud("", "writing to") } else { Ok(()) }
+    }
+
+    fn expect_right_to_write(&self) -> Result<(), SourceError> {
+        if self.traits.may_write { Ok(()) } else { Err(only_reads(&self.uri)) }
     }
 
     /// The address of the object under `key`, for messages.
@@ -239,13 +267,17 @@ impl Store {
         format!("{}/{}", self.uri.trim_end_matches('/'), self.traits.redactor.clean(key))
     }
 
+    fn local(&self, path: PathBuf) -> LocalPath {
+        LocalPath { path, roots: self.traits.roots.clone() }
+    }
+
     fn place_of_prefix(&self, prefix: &str) -> Result<Place, SourceError> {
         let prefix = prefix.trim_end_matches('/');
         if !prefix.is_empty() {
             return self.place(prefix);
         }
         Ok(match &self.directory {
-            Some(directory) => Place::File(directory.clone()),
+            Some(directory) => Place::File(self.local(directory.clone())),
             None => Place::Object(self.root.clone()),
         })
     }
@@ -255,7 +287,7 @@ impl Store {
         let refused = |message: String| SourceError::Address { uri: self.uri.clone(), message };
         key::check(key).map_err(refused)?;
         if let Some(directory) = &self.directory {
-            return Ok(Place::File(directory.join(key)));
+            return Ok(Place::File(self.local(directory.join(key))));
         }
         let path = if self.root.as_ref().is_empty() { key.to_string() } else { format!("{}/{key}", self.root) };
         Path::parse(path).map(Place::Object).map_err(|e| refused(e.to_string()))
@@ -264,7 +296,7 @@ impl Store {
 
 /// Where a key is kept.
 enum Place {
-    File(PathBuf),
+    File(LocalPath),
     Object(Path),
 }
 

@@ -4,7 +4,7 @@ use crate::scan::CellTable;
 
 /// Chunks of the arrays that are read, together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ChunkCounts {
+pub struct ChunksNeeded {
     /// Chunks that hold a selected cell.
     pub needed: u64,
     /// All chunks.
@@ -13,7 +13,7 @@ pub struct ChunkCounts {
     pub bytes: u64,
 }
 
-impl ChunkCounts {
+impl ChunksNeeded {
     /// Of these columns of a table.
     pub fn of(table: &CellTable, columns: &[usize]) -> Self {
         let mut counts = Self::default();

@@ -1,0 +1,299 @@
+//! Whole tables from clients: into a table of the session, or into a Zarr store.
+//!
+//! A table is a store when its name is a URL or ends in `.zarr`. The dimensions of a store stand in the metadata of the
+//! schema that is sent (`quarray:dimensions`, a list as JSON), or among the options of the command (`dimensions`, with
+//! commas between).
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use arrow_flight::sql::{CommandStatementIngest, TableExistsOption, TableNotExistOption};
+use async_trait::async_trait;
+use datafusion::catalog::{Session as PlanSession, TableProvider};
+use datafusion::common::TableReference;
+use datafusion::datasource::{MemTable, TableType};
+use datafusion::error::Result as PlanResult;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::dml::InsertOp;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::{Stream, StreamExt};
+use quarray_engine::session::{CATALOG, SCHEMA};
+use quarray_engine::{Error, Outcome, Session};
+use tonic::Status;
+
+use super::wire::{WireTypes, with_schema};
+use crate::serve::random::random_name;
+use crate::serve::{DIMENSIONS_KEY, failure};
+
+/// Takes rows into a table or a store; how many.
+pub(super) async fn ingest(
+    session: &Session,
+    command: CommandStatementIngest,
+    batches: impl Stream<Item = Result<RecordBatch, Status>> + Unpin,
+) -> Result<i64, Status> {
+    let is_ours = |found: &Option<String>, ours: &str| found.as_deref().is_none_or(|found| found == ours);
+    if !is_ours(&command.catalog, CATALOG) || !is_ours(&command.schema, SCHEMA) {
+        let message = format!("expected the catalog {CATALOG} and the schema {SCHEMA}, found another one");
+        return Err(Status::invalid_argument(message));
+    }
+    let ingestion = Ingestion::new(&command)?;
+    let held = Held::receive(session, batches).await?;
+    let count = held.count();
+    let taken = match is_store(&command.table) {
+        true => store(session, &command, &ingestion, held).await,
+        false => table(session, &command.table, &ingestion, held).await,
+    };
+    taken.map_err(|error| failure::status(&error))?;
+    i64::try_from(count).map_err(|_| Status::internal("more rows than there are numbers"))
+}
+
+/// What is done where the table is there, and where it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ingestion {
+    creates: bool,
+    existing: Existing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Existing {
+    Fails,
+    IsAppendedTo,
+    IsReplaced,
+}
+
+impl Ingestion {
+    fn new(command: &CommandStatementIngest) -> Result<Self, Status> {
+        let options = command.table_definition_options.unwrap_or_default();
+        let unknown = |_| Status::invalid_argument("expected known table definition options, found others");
+        let creates = match TableNotExistOption::try_from(options.if_not_exist).map_err(unknown)? {
+            TableNotExistOption::Create => true,
+            TableNotExistOption::Unspecified | TableNotExistOption::Fail => false,
+        };
+        let existing = match TableExistsOption::try_from(options.if_exists).map_err(unknown)? {
+            TableExistsOption::Unspecified | TableExistsOption::Fail => Existing::Fails,
+            TableExistsOption::Append => Existing::IsAppendedTo,
+            TableExistsOption::Replace => Existing::IsReplaced,
+        };
+        Ok(Self { creates, existing })
+    }
+}
+
+/// Rows in memory, which count as the session's.
+struct Held {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    memory: MemoryReservation,
+}
+
+impl Held {
+    async fn receive(
+        session: &Session,
+        mut batches: impl Stream<Item = Result<RecordBatch, Status>> + Unpin,
+    ) -> Result<Self, Status> {
+        let pool = Arc::clone(&session.context().runtime_env().memory_pool);
+        let memory = MemoryConsumer::new("rows of a client").register(&pool);
+        let mut held = Self { schema: SchemaRef::new(arrow::datatypes::Schema::empty()), batches: Vec::new(), memory };
+        while let Some(batch) = batches.next().await.transpose()? {
+            if held.batches.is_empty() {
+                held.schema = WireTypes::Plain.schema(&batch.schema(), &[]);
+            }
+            let batch = with_schema(&batch, Arc::clone(&held.schema));
+            let batch = batch.map_err(|error| Status::invalid_argument(format!("cannot take the rows: {error}")))?;
+            let grown = held.memory.try_grow(batch.get_array_memory_size()).map_err(Error::from);
+            grown.map_err(|error| failure::status(&error))?;
+            held.batches.push(batch);
+        }
+        if held.schema.fields().is_empty() {
+            return Err(Status::invalid_argument("expected rows with columns, found none"));
+        }
+        Ok(held)
+    }
+
+    fn count(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    fn into_table(self) -> Result<HeldTable, Error> {
+        let rows = MemTable::try_new(self.schema, vec![self.batches])?;
+        Ok(HeldTable { rows, _memory: self.memory })
+    }
+}
+
+/// A table in memory, which counts as the session's for as long as it is there.
+#[derive(Debug)]
+struct HeldTable {
+    rows: MemTable,
+    _memory: MemoryReservation,
+}
+
+#[async_trait]
+impl TableProvider for HeldTable {
+    fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn PlanSession,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        self.rows.scan(state, projection, filters, limit).await
+    }
+
+    async fn insert_into(
+        &self,
+        state: &dyn PlanSession,
+        input: Arc<dyn ExecutionPlan>,
+        insert: InsertOp,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        self.rows.insert_into(state, input, insert).await
+    }
+
+    async fn delete_from(&self, state: &dyn PlanSession, filters: Vec<Expr>) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        self.rows.delete_from(state, filters).await
+    }
+
+    async fn update(
+        &self,
+        state: &dyn PlanSession,
+        assignments: Vec<(String, Expr)>,
+        filters: Vec<Expr>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        self.rows.update(state, assignments, filters).await
+    }
+}
+
+/// Into a table of the session.
+async fn table(session: &Session, name: &str, ingestion: &Ingestion, held: Held) -> Result<(), Error> {
+    let known = session.tables().into_iter().find(|table| table.name == name).map(|table| table.kind);
+    match known {
+        Some(kind) if kind != "table" => {
+            Err(Error::Execution(format!("expected the name of a table, found the {kind} `{name}`")))
+        }
+        None if !ingestion.creates => Err(Error::Execution(format!("no table `{name}` to append to"))),
+        Some(_) if ingestion.existing == Existing::Fails => {
+            Err(Error::Execution(format!("the table `{name}` exists already")))
+        }
+        Some(_) if ingestion.existing == Existing::IsAppendedTo => append(session, name, held).await,
+        _ => {
+            let table = held.into_table()?;
+            let place = TableReference::bare(name.to_string());
+            session.context().deregister_table(place.clone())?;
+            session.context().register_table(place, Arc::new(table))?;
+            Ok(())
+        }
+    }
+}
+
+async fn append(session: &Session, name: &str, held: Held) -> Result<(), Error> {
+    let columns = held.schema.fields().iter().map(|field| quoted(field.name())).collect::<Vec<_>>().join(", ");
+    let staged = Staged::new(session, held)?;
+    let text = format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {}", quoted(name), quoted(&staged.name));
+    match session.query(&text).await? {
+        Outcome::Rows(rows) => rows.collect().await.map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
+/// Into a Zarr store: a cell a row, known by the labels of its dimensions.
+async fn store(
+    session: &Session,
+    command: &CommandStatementIngest,
+    ingestion: &Ingestion,
+    held: Held,
+) -> Result<(), Error> {
+    let dimensions = dimensions(command, &held.schema)?;
+    let ends = match (ingestion.creates, ingestion.existing) {
+        (_, Existing::IsAppendedTo) => {
+            let first = dimensions.first().map(|name| quoted(name)).unwrap_or_default();
+            format!(" APPEND ALONG {first}")
+        }
+        (true, Existing::IsReplaced) => " WITH (overwrite = true)".to_string(),
+        _ => String::new(),
+    };
+    let variables: Vec<String> = held
+        .schema
+        .fields()
+        .iter()
+        .map(|field| field.name())
+        .filter(|name| !dimensions.contains(name))
+        .cloned()
+        .collect();
+    if variables.is_empty() {
+        return Err(Error::Execution("expected a column beside those of the dimensions, found none".to_string()));
+    }
+    let keys = dimensions.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+    let staged = Staged::new(session, held)?;
+    let from = quoted(&staged.name);
+    check_cells(session, &from, &keys).await?;
+    let values = variables.iter().map(|name| format!("first_value({0}) AS {0}", quoted(name)));
+    let values = values.collect::<Vec<_>>().join(", ");
+    let target = command.table.replace('\'', "''");
+    let text = format!("SELECT {keys}, {values} FROM {from} GROUP BY {keys} |> INTO '{target}'{ends}");
+    session.query(&text).await.map(|_| ())
+}
+
+/// Two rows with the same labels are no array.
+async fn check_cells(session: &Session, from: &str, keys: &str) -> Result<(), Error> {
+    let text = format!("SELECT {keys} FROM {from} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1");
+    let twice = session.query(&text).await?.into_rows()?.collect().await?;
+    match twice.iter().any(|batch| batch.num_rows() > 0) {
+        true => Err(Error::Execution(format!("expected one row a cell, found several with the same {keys}"))),
+        false => Ok(()),
+    }
+}
+
+fn dimensions(command: &CommandStatementIngest, schema: &SchemaRef) -> Result<Vec<String>, Error> {
+    let of_options = command.options.get("dimensions");
+    let of_options = of_options.map(|names| names.split(',').map(|name| name.trim().to_string()).collect());
+    let of_schema = || schema.metadata().get(DIMENSIONS_KEY).and_then(|names| serde_json::from_str(names).ok());
+    let names: Vec<String> = of_options.or_else(of_schema).unwrap_or_default();
+    if names.is_empty() {
+        let message =
+            format!("expected the names of the dimensions in the schema's metadata `{DIMENSIONS_KEY}`, as in");
+        return Err(Error::Execution(format!("{message} [\"time\", \"y\", \"x\"], found none")));
+    }
+    match names.iter().find(|name| schema.index_of(name).is_err()) {
+        Some(name) => Err(Error::Execution(format!("the dimension `{name}` is none of the columns"))),
+        None => Ok(names),
+    }
+}
+
+/// Rows under a name that nobody else knows, until this is dropped.
+struct Staged<'a> {
+    session: &'a Session,
+    name: String,
+}
+
+impl<'a> Staged<'a> {
+    fn new(session: &'a Session, held: Held) -> Result<Self, Error> {
+        // Names that begin so are not listed.
+        let unique = random_name().map_err(|error| Error::Internal(error.to_string()))?;
+        let name = format!("cells_of_client_{unique}");
+        session.context().register_table(name.as_str(), Arc::new(held.into_table()?))?;
+        Ok(Self { session, name })
+    }
+}
+
+impl Drop for Staged<'_> {
+    fn drop(&mut self) {
+        // It is there: nothing can go wrong but that it is not.
+        let _ = self.session.context().deregister_table(self.name.as_str());
+    }
+}
+
+fn is_store(name: &str) -> bool {
+    name.contains("://") || name.trim_end_matches('/').ends_with(".zarr")
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,80 @@
+//! A limit on how long statements may take, until their last row.
+
+use std::time::Duration;
+
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, stream};
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::Error;
+use crate::outcome::Outcome;
+
+/// The outcome of a statement, or an error once it has taken so long.
+pub(super) async fn within(
+    limit: Option<Duration>,
+    statement: impl Future<Output = Result<Outcome, Error>>,
+) -> Result<Outcome, Error> {
+    // A limit beyond all clocks is none.
+    let deadline = limit.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
+    let Some((limit, deadline)) = deadline else { return statement.await };
+    let outcome = timeout_at(deadline, statement).await.map_err(|_| Error::Resources(words(limit)))??;
+    Ok(match outcome {
+        Outcome::Rows(rows) => Outcome::Rows(rows.map_stream(|stream| until(stream, deadline, limit))),
+        other => other,
+    })
+}
+
+/// The rows until then. What makes them is dropped when the time is over.
+fn until(rows: SendableRecordBatchStream, deadline: Instant, limit: Duration) -> SendableRecordBatchStream {
+    let schema = rows.schema();
+    let limited = stream::unfold(Some(rows), move |rows| async move {
+        let mut rows = rows?;
+        match timeout_at(deadline, rows.next()).await {
+            Ok(next) => next.map(|next| (next, Some(rows))),
+            Err(_) => Some((Err(DataFusionError::ResourcesExhausted(words(limit))), None)),
+        }
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, limited))
+}
+
+fn words(limit: Duration) -> String {
+    format!("the statement has taken more than {} s, which is the limit for its user", limit.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Session;
+
+    type Ended = Result<(), Box<dyn std::error::Error>>;
+
+    /// More work than anyone would wait for.
+    const LONG: &str = "SELECT count(*) AS n FROM range(1000000000000) WHERE value % 7 = 3";
+
+    fn session(limit: Duration) -> Result<Session, Error> {
+        Session::builder().threads(2).memory_limit(64 << 20).time_limit(limit).build()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_statement_ends_when_its_time_is_over() -> Ended {
+        let session = session(Duration::from_secs(2))?;
+        let begun = std::time::Instant::now();
+        let mut rows = session.query(LONG).await?.into_rows()?;
+        let Err(Error::Resources(words)) = rows.next().await else { return Err("it goes on".into()) };
+        assert_eq!(words, "the statement has taken more than 2 s, which is the limit for its user");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert!(rows.next().await?.is_none(), "rows go on after the end");
+        Ok(())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_quick_statement_is_left_alone() -> Ended {
+        for limit in [Duration::from_secs(60), Duration::MAX] {
+            let rows = session(limit)?.query("SELECT 1 AS n").await?.into_rows()?;
+            assert_eq!(rows.collect().await?.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! Clients of Flight SQL from the registries, against a running server: the scripts in `clients/`.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::STORE;
+use super::connect::Server;
+
+/// The interpreter that has the clients.
+const PYTHON: &str = "QUARRAY_TEST_FLIGHT_PYTHON";
+
+/// A client asks the server of a test for what it should have.
+fn script(name: &str) {
+    let Some(python) = std::env::var_os(PYTHON) else {
+        eprintln!("skipped: {PYTHON} is not set (see .ci/servers)");
+        return;
+    };
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(|command| {
+        command.arg("--root").arg(folder.path());
+    });
+    let output = Command::new(python)
+        .arg("-B")
+        .arg(here.join("tests/shell/clients").join(name))
+        .arg(&server.address)
+        .args([Path::new(STORE), folder.path(), &here.join("../examples/python")])
+        .output()
+        .unwrap();
+    let words = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(output.status.success() && words[0].ends_with("done\n"), "{name}:\n{}\n{}", words[0], words[1]);
+}
+
+#[test]
+fn adbc_finds_what_it_asks_for() {
+    script("adbc.py");
+}
+
+#[test]
+fn pyarrow_sqlalchemy_pandas_and_polars_find_what_they_ask_for() {
+    script("others.py");
+}
