@@ -118,6 +118,20 @@ impl Backend for ChoosingBackend {
         }
     }
 
+    fn readied(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        match self.choose(plan.as_ref()).0 {
+            Some(cluster) => cluster.readied(plan),
+            None => Local.readied(plan),
+        }
+    }
+
+    fn place(&self, plan: &Arc<dyn ExecutionPlan>) -> String {
+        match self.choose(plan.as_ref()).0 {
+            Some(cluster) => cluster.place(plan),
+            None => Local.place(plan),
+        }
+    }
+
     fn configure(&self, config: SessionConfig) -> SessionConfig {
         self.cluster.configure(config)
     }

@@ -11,7 +11,7 @@ use datafusion::prelude::SessionConfig;
 use quarray_lang::cluster::ClusterStatement;
 
 use crate::error::Error;
-use crate::interruption::execute_interruptibly;
+use crate::interruption::{Interruption, execute_interruptibly, interruptible};
 use crate::outcome::Outcome;
 use crate::session::Session;
 
@@ -25,6 +25,11 @@ pub trait Backend: Debug + Send + Sync {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream>;
 
+    /// The plan as it will run: what is counted while it runs is found in this one.
+    fn readied(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(plan)
+    }
+
     /// The settings that plans for this backend are made with.
     fn configure(&self, config: SessionConfig) -> SessionConfig {
         config
@@ -32,6 +37,11 @@ pub trait Backend: Debug + Send + Sync {
 
     /// Where plans run, in a few words: `this process`, `the cluster pc`.
     fn describe(&self) -> String;
+
+    /// Where it runs a plan: the name of a cluster, or in a few words.
+    fn place(&self, _plan: &Arc<dyn ExecutionPlan>) -> String {
+        self.cluster().map_or_else(|| self.describe(), str::to_string)
+    }
 
     /// Where and how it would run a plan, for `EXPLAIN`: a line, and more where there is more to tell.
     fn explain(&self, _plan: &Arc<dyn ExecutionPlan>, _config: &SessionConfig) -> Result<String> {
@@ -74,6 +84,10 @@ impl Backend for Local {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         execute_interruptibly(plan, context)
+    }
+
+    fn readied(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(interruptible(plan, &Interruption::default())?.0)
     }
 
     fn describe(&self) -> String {

@@ -84,12 +84,18 @@ pub fn execute_interruptibly(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
 ) -> Result<SendableRecordBatchStream> {
-    let interruption = Interruption::default();
-    let (plan, has_joins) = interruptible(plan, &interruption)?;
+    let (plan, interruption) = match interruption_in(&plan) {
+        Some(interruption) => (plan, Some(interruption)),
+        None => {
+            let interruption = Interruption::default();
+            let (plan, has_joins) = interruptible(plan, &interruption)?;
+            (plan, has_joins.then_some(interruption))
+        }
+    };
     let mut stream = execute_stream(Arc::clone(&plan), context)?;
-    if !has_joins {
+    let Some(interruption) = interruption else {
         return Ok(stream);
-    }
+    };
     // On a task of its own: whoever holds the rows can drop them while the task is in the middle of a batch.
     let schema = plan.schema();
     let mut rows = RecordBatchReceiverStreamBuilder::new(SchemaRef::clone(&schema), BATCHES_AHEAD);
@@ -104,6 +110,14 @@ pub fn execute_interruptibly(
         Ok(())
     });
     Ok(Box::pin(InterruptingStream { schema, rows: rows.build(), interruption }))
+}
+
+/// The flag that a plan's joins look at, if they have one already.
+fn interruption_in(plan: &Arc<dyn ExecutionPlan>) -> Option<Interruption> {
+    match plan.downcast_ref::<InterruptibleExec>() {
+        Some(node) => Some(node.interruption.clone()),
+        None => plan.children().into_iter().find_map(interruption_in),
+    }
 }
 
 /// Rows of work that ends with them.

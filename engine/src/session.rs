@@ -204,12 +204,12 @@ impl Session {
                 Ok(Outcome::Explain(crate::explain::explain(&query, &plan, physical.as_ref(), &place)))
             }
             true => {
-                let task = Arc::new(TaskContext::from(&self.state()));
-                if let Some(measured) = self.backend().analyze(Arc::clone(&physical), task).await? {
-                    return Ok(Outcome::Explain(measured));
+                let (backend, task) = (self.backend(), Arc::new(TaskContext::from(&self.state())));
+                self.runs(&physical, &*backend);
+                match backend.analyze(Arc::clone(&physical), task).await? {
+                    Some(measured) => Ok(Outcome::Explain(measured)),
+                    None => crate::explain::analyze(physical, self.own_state()).await.map(Outcome::Explain),
                 }
-                self.runs(&physical, &Local);
-                crate::explain::analyze(physical, self.own_state()).await.map(Outcome::Explain)
             }
         }
     }
@@ -271,7 +271,7 @@ impl Session {
     /// The statement that is carried out runs this plan from now on.
     fn runs(&self, plan: &Arc<dyn ExecutionPlan>, backend: &dyn Backend) {
         if let Some(query) = &self.query {
-            query.runs(plan, &place_of(backend));
+            query.runs(plan, &backend.place(plan));
         }
     }
 
@@ -284,7 +284,8 @@ impl Session {
     ) -> Result<Rows, Error> {
         let task = Arc::new(TaskContext::from(&self.state()));
         let pool = Arc::clone(task.memory_pool());
-        let (plan, backend) = (self.physical(&planned.logical).await?, self.backend());
+        let backend = self.backend();
+        let plan = backend.readied(self.physical(&planned.logical).await?)?;
         self.runs(&plan, &*backend);
         let stream = backend.execute(plan, task).await?;
         let mut rows = Rows::new(annotate(stream, &planned.units), dimensions, shown);

@@ -164,10 +164,10 @@ impl Order {
         let plan = Arc::clone(&self.plan);
         let server = &self.scheduler.server;
         let id = server.submit_physical_plan("query", session, plan, Some(news)).await?;
+        self.scheduler.job_counts().note_begun();
         if let Some(query) = self.query() {
             query.add_job(&id.to_string());
         }
-        self.scheduler.note_begun();
         Ok(Job { scheduler: Arc::clone(&self.scheduler), id, is_over: false })
     }
 
@@ -178,7 +178,7 @@ impl Order {
         }
         // A job that cannot be looked at cannot be believed.
         let Some(graph) = graph.filter(|graph| !is_tainted(graph.as_ref())) else {
-            self.scheduler.note_distrusted();
+            self.scheduler.job_counts().note_distrusted();
             return Err(Ending::Lost("a part of the query ran again and may have counted twice".to_string()));
         };
         if let Some(query) = self.query() {

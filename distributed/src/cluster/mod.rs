@@ -20,6 +20,8 @@ pub mod executor;
 mod guard_tests;
 pub mod guarded_state;
 pub mod job;
+pub mod job_counts;
+mod job_names;
 pub mod job_observer;
 pub mod local;
 pub mod measured;

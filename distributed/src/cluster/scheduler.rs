@@ -3,10 +3,8 @@
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use async_trait::async_trait;
 use ballista_core::JobId;
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
@@ -17,7 +15,7 @@ use ballista_scheduler::cluster::memory::InMemoryJobState;
 use ballista_scheduler::cluster::{BallistaCluster, JobState};
 use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
-use ballista_scheduler::scheduler_server::{JobIdGenerator, SchedulerServer};
+use ballista_scheduler::scheduler_server::SchedulerServer;
 use ballista_scheduler::state::execution_graph::ExecutionGraphBox;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -33,6 +31,8 @@ use tokio::task::JoinHandle;
 
 use super::error::ClusterError;
 use super::guarded_state::{ExecutorCores, GuardedClusterState};
+use super::job_counts::JobCounts;
+use super::job_names::JobNames;
 use super::job_observer::ObserverPlace;
 use super::places::in_url;
 use super::{MESSAGE_BYTES_MAX, PlanCodec};
@@ -97,11 +97,8 @@ pub struct Scheduler {
     service: JoinHandle<()>,
     /// Executors that hold results which are not fetched yet, by job.
     unfetched: Mutex<Vec<(JobId, HashSet<String>)>>,
+    job_counts: JobCounts,
     observer: ObserverPlace,
-    /// Jobs whose answers were thrown away, since they may have counted twice.
-    distrusted: AtomicU64,
-    /// Jobs that were begun.
-    begun: AtomicU64,
 }
 
 impl std::fmt::Debug for Scheduler {
@@ -141,6 +138,7 @@ impl Scheduler {
             gate,
             service,
             unfetched,
+            job_counts: JobCounts::default(),
             observer,
             distrusted,
             begun,
@@ -187,22 +185,9 @@ impl Scheduler {
         &self.threads
     }
 
-    /// How many jobs were begun: a query is one, and one more for every time that it had to run again.
-    pub fn jobs_begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
-    }
-
-    /// How many jobs had an answer that was thrown away, since a part of them ran again and may have counted twice.
-    pub fn jobs_distrusted(&self) -> u64 {
-        self.distrusted.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn note_begun(&self) {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn note_distrusted(&self) {
-        self.distrusted.fetch_add(1, Ordering::Relaxed);
+    /// How many jobs it was given.
+    pub fn job_counts(&self) -> &JobCounts {
+        &self.job_counts
     }
 
     /// The cores of all executors.
@@ -398,26 +383,5 @@ fn config(settings: &SchedulerSettings, address: SocketAddr, links: Option<&Arc<
         override_create_grpc_client_endpoint: links.map(Links::to_tasks),
         job_id_generator: Some(Arc::new(JobNames::new())),
         ..Default::default()
-    }
-}
-
-/// Names of jobs, whose order is that of submission.
-struct JobNames {
-    started_ms: u128,
-    last: AtomicU64,
-}
-
-impl JobNames {
-    fn new() -> Self {
-        let started_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        Self { started_ms, last: AtomicU64::new(0) }
-    }
-}
-
-#[async_trait]
-impl JobIdGenerator for JobNames {
-    async fn next_id(&self) -> String {
-        // Executors may outlive a scheduler: the next one must not give the same names.
-        format!("job-{:x}-{:08}", self.started_ms, self.last.fetch_add(1, Ordering::Relaxed) + 1)
     }
 }

@@ -5,8 +5,8 @@
 mod array_reader;
 mod assemble;
 pub mod block;
-mod chunk_counts;
 mod chunk_map;
+mod chunks_needed;
 mod completion;
 mod evaluate;
 mod halo;
@@ -39,8 +39,8 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::scan::CellTable;
 
-pub use chunk_counts::ChunkCounts;
-pub use chunk_map::{BinCounts, ChunkMap, Side};
+pub use chunk_map::{ChunkCounts, ChunkMap, Side};
+pub use chunks_needed::ChunksNeeded;
 pub use evaluate::{BlockColumn, CellExpressions};
 pub use origin::{GridPlan, Origin, Recipe, is_grid_operator, operator_at, origin_of};
 pub use partition_times::{PartitionSpan, PartitionTimes};

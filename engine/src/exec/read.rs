@@ -18,8 +18,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::array_reader::ArrayReader;
 use super::block::{Block, block_schema};
-use super::chunk_counts::ChunkCounts;
 use super::chunk_map::ChunkMap;
+use super::chunks_needed::ChunksNeeded;
 use super::halo::{Halo, continues};
 use super::leaf::{Descriptor, descriptors, leaf, runs};
 use super::operator::operator_methods;
@@ -112,6 +112,11 @@ impl BlockReadExec {
         self.work.cells().saturating_mul(widths as u64)
     }
 
+    /// The chunks that are read.
+    pub fn chunks(&self) -> ChunksNeeded {
+        ChunksNeeded::of(&self.table, &self.columns)
+    }
+
     /// Which chunks of its arrays have been read.
     pub fn chunk_maps(&self) -> impl Iterator<Item = &Arc<ChunkMap>> {
         self.maps.iter().flatten()
@@ -128,11 +133,6 @@ impl BlockReadExec {
         for map in self.chunk_maps() {
             map.note_all((run.start..run.end).filter_map(|number| self.work.block(number)));
         }
-    }
-
-    /// The chunks that are read.
-    pub fn chunks(&self) -> ChunkCounts {
-        ChunkCounts::of(&self.table, &self.columns)
     }
 
     /// The columns that are read, in the order of the blocks' lists.
@@ -158,7 +158,7 @@ impl DisplayAs for BlockReadExec {
             names.join(", "),
             axes.join(", ")
         )?;
-        let ChunkCounts { needed, all, .. } = self.chunks();
+        let ChunksNeeded { needed, all, .. } = self.chunks();
         write!(formatter, ", blocks {}, chunks {needed} of {all}", self.work.total())
     }
 }

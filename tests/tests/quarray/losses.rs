@@ -191,12 +191,12 @@ impl Field {
     /// Waits until a job is done and somebody holds its result.
     async fn wait_for_result(&self) -> Option<String> {
         let scheduler = self.cluster.scheduler();
-        let before = scheduler.jobs_begun();
+        let before = scheduler.job_counts().begun();
         let end = Instant::now() + Duration::from_secs(10);
         while Instant::now() < end {
             let is_over = scheduler.server().state.task_manager.get_running_job_cache().is_empty();
             let holders = scheduler.needed_executors().await;
-            if is_over && scheduler.jobs_begun() >= before && !holders.is_empty() {
+            if is_over && scheduler.job_counts().begun() >= before && !holders.is_empty() {
                 return holders.into_iter().next();
             }
             tokio::task::yield_now().await;
@@ -254,7 +254,7 @@ fn answers_do_not_depend_on_lost_executors() {
     assert!(come.iter().all(|count| *count > 0), "moments that came: {MOMENTS:?}: {come:?} of {}", kills());
     println!(
         "moments that came: {MOMENTS:?}: {come:?}; jobs distrusted: {}",
-        field.cluster.scheduler().jobs_distrusted()
+        field.cluster.scheduler().job_counts().distrusted()
     );
     field.finish();
 }
@@ -271,7 +271,7 @@ fn what_was_counted_twice_is_never_shown() {
         same(&expected, &found, 0.0, MIDDLE);
         field.is_well();
     }
-    let distrusted = field.cluster.scheduler().jobs_distrusted();
+    let distrusted = field.cluster.scheduler().job_counts().distrusted();
     assert!(distrusted > 0, "in {rounds} rounds no answer was thrown away: the guard had nothing to do");
     println!("answers thrown away: {distrusted} in {rounds} rounds");
     field.finish();

@@ -42,9 +42,9 @@ fn large_queries_go_to_the_cluster_and_it_is_told_why() {
     let cluster = cluster_in(1, None);
     let backend = cluster.backend().named("pc");
     let begun = |session: &Session, query: &str| {
-        let before = cluster.scheduler().jobs_begun();
+        let before = cluster.scheduler().job_counts().begun();
         assert!(matches!(run(session, query), Ending::Rows(_)), "{query}");
-        cluster.scheduler().jobs_begun() - before
+        cluster.scheduler().job_counts().begun() - before
     };
     let mean = "FROM ds |> REDUCE avg(a) ALONG t";
     let first = "FROM ds[t[3:4]] |> REDUCE avg(a) ALONG y";

@@ -101,4 +101,8 @@ impl Clusters for UsedClusters {
             other => self.0.run(other, session).await,
         }
     }
+
+    fn names(&self) -> Vec<String> {
+        self.0.names()
+    }
 }
