@@ -102,6 +102,14 @@ impl ExecutorOpening {
     }
 }
 
+impl Drop for ExecutorOpening {
+    fn drop(&mut self) {
+        if let Some(links) = &self.links {
+            links.close();
+        }
+    }
+}
+
 /// Listens there.
 async fn listen(address: SocketAddr) -> Result<TcpListener, ClusterError> {
     let listener = TcpListener::bind(address).await;

@@ -273,6 +273,9 @@ impl Scheduler {
 impl Drop for Scheduler {
     fn drop(&mut self) {
         self.service.abort();
+        if let Some(links) = &self.links {
+            links.close();
+        }
     }
 }
 
