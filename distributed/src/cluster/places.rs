@@ -130,6 +130,14 @@ impl SchedulerConnection {
     }
 }
 
+impl Drop for ExecutorOpening {
+    fn drop(&mut self) {
+        if let Some(links) = &self.links {
+            links.close();
+        }
+    }
+}
+
 /// Listens there.
 async fn listen(address: SocketAddr) -> Result<TcpListener, ClusterError> {
     let listener = TcpListener::bind(address).await;

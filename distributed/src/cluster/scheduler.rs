@@ -123,7 +123,6 @@ impl Scheduler {
         });
         let (threads, codec) = (Handle::current(), settings.codec);
         let (unfetched, observer) = (Mutex::default(), ObserverPlace::default());
-        let (distrusted, begun) = (AtomicU64::new(0), AtomicU64::new(0));
         let (server, jobs, base) = (ThreadSafe::new(server), ThreadSafe::new(jobs), ThreadSafe::new(base));
         Ok(Arc::new(Self {
             server,
@@ -140,8 +139,6 @@ impl Scheduler {
             unfetched,
             job_counts: JobCounts::default(),
             observer,
-            distrusted,
-            begun,
         }))
     }
 
@@ -292,6 +289,9 @@ impl Scheduler {
 impl Drop for Scheduler {
     fn drop(&mut self) {
         self.service.abort();
+        if let Some(links) = &self.links {
+            links.close();
+        }
     }
 }
 

@@ -27,8 +27,8 @@ use super::gate::BUFFER_BYTES;
 use super::identity::Identity;
 use super::proof::Service;
 
-/// The path of a directory may have so many bytes: that of a socket is cut at about 100.
-const DIRECTORY_BYTES_MAX: usize = 70;
+/// The path of a directory may have so many bytes: that of a socket in a directory below has 107 at most.
+const DIRECTORY_BYTES_MAX: usize = 86;
 
 /// A way out that nobody has used for so long is closed; who wants it again gets a new one.
 const IDLE_MAX: Duration = Duration::from_secs(3600);
@@ -44,7 +44,9 @@ const CALL_PAUSE: Duration = Duration::from_millis(200);
 pub struct Links {
     identity: Identity,
     threads: Handle,
-    directory: TempDir,
+    /// Where the sockets are, until the ways are closed.
+    directory: Mutex<Option<TempDir>>,
+    root: PathBuf,
     last: AtomicU64,
     ways: Arc<Mutex<HashMap<Target, Way>>>,
 }
@@ -72,13 +74,16 @@ impl Links {
         let is_short = preferred.as_os_str().len() <= DIRECTORY_BYTES_MAX;
         let parent = if is_short { preferred.to_path_buf() } else { std::env::temp_dir() };
         let mut builder = tempfile::Builder::new();
-        builder.prefix("quarray-links-").permissions(std::fs::Permissions::from_mode(0o700));
+        builder
+            .prefix(if parent == std::env::temp_dir() { "quarray-links-" } else { "links-" })
+            .permissions(std::fs::Permissions::from_mode(0o700));
         let directory = builder.tempdir_in(&parent);
         let directory = directory.map_err(|error| LinkError::Socket { path: parent.display().to_string(), error })?;
         Ok(Arc::new(Self {
             identity: identity.clone(),
             threads: Handle::current(),
-            directory,
+            root: directory.path().to_path_buf(),
+            directory: Mutex::new(Some(directory)),
             last: AtomicU64::new(0),
             ways: Arc::default(),
         }))
@@ -124,6 +129,13 @@ impl Links {
         Arc::new(BallistaConfigGrpcEndpoint::new(self.to_address_with(Service::Data)))
     }
 
+    /// Ends all ways and removes their sockets, although others may still hold this: Ballista's servers do not let go of
+    /// what they were given.
+    pub fn close(&self) {
+        self.ways.lock().drain().for_each(|(_, way)| way.task.abort());
+        drop(self.directory.lock().take());
+    }
+
     /// What went wrong when data of this host was asked for last.
     pub fn failure(&self, host: &str, port: u16) -> Option<String> {
         let target = Target { host: bare(host).to_string(), port, service: Service::Data };
@@ -160,7 +172,7 @@ impl Links {
             return Ok(way.socket.clone());
         }
         let number = self.last.fetch_add(1, Ordering::Relaxed);
-        let socket = self.directory.path().join(number.to_string());
+        let socket = self.root.join(number.to_string());
         let wrong = |error| LinkError::Socket { path: socket.display().to_string(), error };
         let listener = std::os::unix::net::UnixListener::bind(&socket).map_err(wrong)?;
         listener.set_nonblocking(true).map_err(wrong)?;
@@ -184,7 +196,7 @@ impl Links {
 
 impl Drop for Links {
     fn drop(&mut self) {
-        self.ways.lock().values().for_each(|way| way.task.abort());
+        self.close();
     }
 }
 

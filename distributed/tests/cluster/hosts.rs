@@ -148,9 +148,9 @@ fn check(hosts: &Hosts) -> TestResult {
         executor.stop()?;
     }
     session.stop()?;
-    let mut left = files_below(&hosts.directory.path().join("work"));
+    let mut left = files_below(hosts.directory.path());
     // The folders that they were given stay.
-    left.retain(|file| file.contains("quarray-executor-"));
+    left.retain(|file| file.contains("quarray-"));
     if left.is_empty() { Ok(()) } else { Err(format!("files are left: {left:?}").into()) }
 }
 
@@ -190,7 +190,9 @@ impl Hosts {
     fn start_session(&self, secret: &str) -> TestResult<(SocketAddr, Running)> {
         let address = SocketAddr::new(*self.addresses.first().ok_or("no hosts")?, 0).to_string();
         let mut command = self.command(0, std::env::current_exe()?, &["session", &address]);
-        command.env(SECRET_VARIABLE, std::fs::read_to_string(secret)?);
+        let temporary = self.directory.path().join("tmp");
+        std::fs::create_dir(&temporary)?;
+        command.env(SECRET_VARIABLE, std::fs::read_to_string(secret)?).env("TMPDIR", temporary);
         let mut session = Running::start(&mut command)?;
         let line = session.line()?;
         let address = line.parse().map_err(|_| format!("{line:?}, {}", session.words()))?;

@@ -58,7 +58,7 @@ pub struct Side {
 
 /// The counts of a map at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BinCounts {
+pub struct ChunkCounts {
     /// Chunks that were read, by bin: the first row, from left to right, then the next.
     pub read: Vec<u32>,
     /// Chunks that are to be read.
@@ -146,7 +146,7 @@ impl ChunkMap {
     }
 
     /// The counts now.
-    pub fn counts(&self) -> BinCounts {
+    pub fn counts(&self) -> ChunkCounts {
         let read = match self.read.get() {
             Some(counts) => counts.iter().map(|count| count.load(Ordering::Relaxed)).collect(),
             None => vec![0; self.bins()],
@@ -158,7 +158,7 @@ impl ChunkMap {
             let needed = across.iter().map(|across| across.saturating_mul(*down).saturating_mul(of_others));
             needed.collect::<Vec<_>>()
         };
-        BinCounts { read, needed: down.iter().flat_map(row).collect() }
+        ChunkCounts { read, needed: down.iter().flat_map(row).collect() }
     }
 
     fn bins(&self) -> usize {
