@@ -66,6 +66,7 @@ struct Shared {
     /// How far the latest statement is.
     progress: RwLock<Arc<Progress>>,
     user: String,
+    sees_own_queries: bool,
     opened: OpenSession,
     label_tables: LabelTables,
     statements: AtomicU64,
@@ -148,6 +149,11 @@ impl Session {
     /// Whose session it is; empty where nobody was asked.
     pub fn user(&self) -> &str {
         &self.shared.user
+    }
+
+    /// The user whose records the session shows; of all users where there is none.
+    fn sees_queries_of(&self) -> Option<&str> {
+        self.shared.sees_own_queries.then_some(self.shared.user.as_str())
     }
 
     /// Where plans run.

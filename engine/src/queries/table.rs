@@ -47,21 +47,23 @@ pub(crate) fn queries_schema() -> SchemaRef {
     SchemaRef::clone(&SCHEMA)
 }
 
-/// The schema `system`, with the statements of a registry.
-pub(crate) fn system_schema(queries: Arc<QueryRegistry>) -> Result<Arc<dyn SchemaProvider>> {
+/// The schema `system`, with the statements of a registry: of this user, or of all.
+pub(crate) fn system_schema(queries: Arc<QueryRegistry>, of: Option<String>) -> Result<Arc<dyn SchemaProvider>> {
     let schema = MemorySchemaProvider::new();
-    schema.register_table("queries".to_string(), Arc::new(QueriesTable { queries }))?;
+    schema.register_table("queries".to_string(), Arc::new(QueriesTable { queries, of }))?;
     Ok(Arc::new(schema))
 }
 
-/// Every statement that is known: those that run, the oldest first, then those that have ended, the latest first.
-pub(crate) fn batch_of(queries: &QueryRegistry) -> Result<RecordBatch, ArrowError> {
+/// Every statement that is known, of this user or of all: those that run, the oldest first, then those that have ended, the
+/// latest first.
+pub(crate) fn batch_of(queries: &QueryRegistry, of: Option<&str>) -> Result<RecordBatch, ArrowError> {
     let running = queries.running().into_iter().map(Arc::new);
     let mut records: Vec<Arc<QueryRecord>> = running.collect();
     // One that has ended since is there twice.
     let ended = queries.recent(usize::MAX);
     records.retain(|record| ended.iter().all(|ended| ended.id != record.id));
     records.extend(ended);
+    records.retain(|record| of.is_none_or(|user| record.user == user));
     let texts = |of: fn(&QueryRecord) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(records.iter().map(|record| of(record))))
     };
@@ -99,6 +101,8 @@ pub(super) fn micros(time: SystemTime) -> i64 {
 #[derive(Debug)]
 struct QueriesTable {
     queries: Arc<QueryRegistry>,
+    /// The user whose they are; all where there is none.
+    of: Option<String>,
 }
 
 #[async_trait]
@@ -118,7 +122,7 @@ impl TableProvider for QueriesTable {
         _filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let batch = batch_of(&self.queries)?;
+        let batch = batch_of(&self.queries, self.of.as_deref())?;
         Ok(MemorySourceConfig::try_new_exec(&[vec![batch]], queries_schema(), projection.cloned())?)
     }
 }

@@ -275,3 +275,26 @@ async fn statements_are_shown_and_cancelled_by_statements() -> Tested {
     assert_eq!(queries.get(&id).map(|record| record.state), Some(QueryState::Cancelled));
     Ok(())
 }
+
+#[tokio::test]
+async fn whoever_may_see_no_others_sees_their_own() -> Tested {
+    let queries = QueryRegistry::new();
+    session(&queries)?.query("EXPLAIN SELECT 1").await?;
+    let of = |name: &str| Session::builder().threads(1).queries(Arc::clone(&queries)).user(name);
+    let bob = of("bob").sees_own_queries().build()?;
+    bob.query("EXPLAIN SELECT 2").await?;
+    let users = |batches: Vec<arrow::record_batch::RecordBatch>| -> Vec<String> {
+        let columns = batches.iter().filter_map(|batch| batch.column_by_name("user")?.as_string_opt::<i32>());
+        let mut users: Vec<String> = columns.flat_map(|names| names.iter().flatten().map(str::to_string)).collect();
+        users.sort();
+        users.dedup();
+        users
+    };
+    for text in ["SHOW QUERIES", "SELECT * FROM system.queries"] {
+        let (own, all) = (bob.query(text).await?.into_rows()?, of("carol").build()?.query(text).await?.into_rows()?);
+        assert_eq!(users(own.collect().await?), ["bob"], "{text}");
+        let seen = users(all.collect().await?);
+        assert!(seen.iter().any(|user| user == "ada") && seen.iter().any(|user| user == "bob"), "{text}: {seen:?}");
+    }
+    Ok(())
+}

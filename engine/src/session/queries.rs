@@ -12,9 +12,9 @@ use crate::outcome::{Outcome, Rows};
 use crate::queries::{batch_of, queries_schema};
 
 impl Session {
-    /// The statements that run, the oldest first, then the last that have ended, the latest first.
+    /// The statements that the user may see: those that run, the oldest first, then the last that have ended, the latest first.
     pub(super) fn show_queries(&self) -> Result<Rows, Error> {
-        let batch = batch_of(self.queries()).map_err(arrow_error)?;
+        let batch = batch_of(self.queries(), self.sees_queries_of()).map_err(arrow_error)?;
         let stream = RecordBatchStreamAdapter::new(queries_schema(), stream::iter([Ok(batch)]));
         Ok(Rows::new(Box::pin(stream), Vec::new(), None))
     }

@@ -35,6 +35,7 @@ pub struct SessionBuilder {
     time_limit: Option<Duration>,
     queries: Option<Arc<QueryRegistry>>,
     user: String,
+    sees_own_queries: bool,
 }
 
 impl SessionBuilder {
@@ -116,6 +117,13 @@ impl SessionBuilder {
         self
     }
 
+    /// Of the records in the registry the session shows those of its user alone.
+    #[must_use]
+    pub fn sees_own_queries(mut self) -> Self {
+        self.sees_own_queries = true;
+        self
+    }
+
     /// The session.
     pub fn build(self) -> Result<Session, Error> {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -129,9 +137,10 @@ impl SessionBuilder {
         let progress = Arc::new(Progress::default());
         let context = SessionContext::new_with_state(session_state(&settings, &progress)?);
         let context = with_url_tables(context, &settings.access);
+        let seen = self.sees_own_queries.then(|| self.user.clone());
         let opened = self.queries.unwrap_or_default().open_session();
         if let Some(catalog) = context.catalog("datafusion") {
-            catalog.register_schema(SYSTEM_SCHEMA, system_schema(Arc::clone(opened.registry()))?)?;
+            catalog.register_schema(SYSTEM_SCHEMA, system_schema(Arc::clone(opened.registry()), seen.clone())?)?;
         }
         let label_tables = LabelTables::default();
         context.register_udf(nearest_label(Arc::clone(&label_tables)));
@@ -144,6 +153,7 @@ impl SessionBuilder {
             catalog: Catalog::default(),
             progress: RwLock::new(progress),
             user: self.user,
+            sees_own_queries: self.sees_own_queries,
             opened,
             label_tables,
             statements: AtomicU64::new(0),

@@ -51,6 +51,9 @@ impl Rights {
         };
         let limits = self.limits.of(&user.name);
         let mut settings = settings.access(access).clusters(clusters);
+        if role != Role::Admin {
+            settings = settings.sees_own_queries();
+        }
         if let Some(time) = limits.time {
             settings = settings.time_limit(time);
         }
