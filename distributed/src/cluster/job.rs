@@ -166,7 +166,7 @@ impl Order {
         let id = server.submit_physical_plan("query", session, plan, Some(news)).await?;
         self.scheduler.job_counts().note_begun();
         if let Some(query) = self.query() {
-            query.add_job(&id.to_string());
+            query.add_job(id.as_ref());
         }
         Ok(Job { scheduler: Arc::clone(&self.scheduler), id, is_over: false })
     }

@@ -31,10 +31,13 @@ fn until(rows: SendableRecordBatchStream, deadline: Instant, limit: Duration) ->
     let schema = rows.schema();
     let limited = stream::unfold(Some(rows), move |rows| async move {
         let mut rows = rows?;
-        match timeout_at(deadline, rows.next()).await {
-            Ok(next) => next.map(|next| (next, Some(rows))),
-            Err(_) => Some((Err(DataFusionError::ResourcesExhausted(words(limit))), None)),
+        // Rows that are there at once are there before any clock is looked at.
+        if Instant::now() < deadline
+            && let Ok(next) = timeout_at(deadline, rows.next()).await
+        {
+            return next.map(|next| (next, Some(rows)));
         }
+        Some((Err(DataFusionError::ResourcesExhausted(words(limit))), None))
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, limited))
 }
@@ -66,6 +69,21 @@ mod tests {
         assert_eq!(words, "the statement has taken more than 2 s, which is the limit for its user");
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
         assert!(rows.next().await?.is_none(), "rows go on after the end");
+        Ok(())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn rows_that_come_quickly_end_too() -> Ended {
+        let mut rows =
+            session(Duration::from_secs(1))?.query("SELECT value FROM range(1000000000000)").await?.into_rows()?;
+        let begun = std::time::Instant::now();
+        let ended = loop {
+            match rows.next().await {
+                Ok(Some(_)) if begun.elapsed() < Duration::from_secs(20) => {}
+                ended => break ended,
+            }
+        };
+        assert!(matches!(&ended, Err(Error::Resources(_))), "{ended:?}");
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! The tasks of a stage are a list that only grows, so that a look reads what is new and what was unfinished the last time,
 //! however many tasks have ended before.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -113,11 +114,11 @@ impl StageCursor {
             let (start, end) = (since(start), since(end));
             match &info.task_status {
                 Status::Running(running) => {
-                    if !self.open.contains_key(&task) {
-                        let (executor, partitions) =
-                            (running.executor_id.clone(), info.global_input_partition_ids.len());
+                    if let Entry::Vacant(place) = self.open.entry(task) {
+                        let partitions = info.global_input_partition_ids.len() as u64;
+                        let executor = running.executor_id.clone();
                         tasks.start(key(task), &executor, start);
-                        self.open.insert(task, OpenTask { executor, start, partitions: partitions as u64 });
+                        place.insert(OpenTask { executor, start, partitions });
                     }
                 }
                 Status::Successful(done) => {

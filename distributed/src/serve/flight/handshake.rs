@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
 use quarray_engine::Error;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
@@ -153,9 +153,15 @@ pub(in crate::serve) fn credentials(headers: &MetadataMap) -> Result<Credentials
     }
 }
 
+/// Base 64 with its padding or without: Go's clients leave it out.
+const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// `name:password`, in base 64.
 fn password(encoded: &str) -> Option<Credentials> {
-    let decoded = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
+    let decoded = String::from_utf8(ANY_PADDING.decode(encoded).ok()?).ok()?;
     let (name, password) = decoded.split_once(':')?;
     Some(Credentials::Password { name: name.to_string(), password: password.to_string() })
 }
@@ -173,7 +179,8 @@ mod tests {
     #[test]
     fn headers_are_credentials() {
         let ada = Credentials::Password { name: "ada".to_string(), password: "a:b".to_string() };
-        assert_eq!(of("Basic YWRhOmE6Yg=="), Some(ada));
+        assert_eq!(of("Basic YWRhOmE6Yg=="), Some(ada.clone()));
+        assert_eq!(of("Basic YWRhOmE6Yg"), Some(ada));
         assert_eq!(of("bearer abc"), Some(Credentials::Token("abc".to_string())));
         assert_eq!(credentials(&MetadataMap::new()).ok(), Some(Credentials::None));
         for wrong in ["Basic", "Basic !", "Basic YWRh", "Digest abc"] {

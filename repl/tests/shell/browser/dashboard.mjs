@@ -236,7 +236,7 @@ function run(server, ...statements) {
 }
 
 async function serve(options) {
-  const child = spawn(program, ["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", ...options], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, ["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--root", folder, ...options], { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   const server = { child };
   for await (const line of readline.createInterface({ input: child.stdout })) {
