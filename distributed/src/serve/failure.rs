@@ -1,8 +1,9 @@
 //! Errors of the engine as statuses of a call, and back.
 //!
-//! The status has the class of the error as its code and the words as its message, for any client; the details have all
-//! of it, for ours.
+//! The status has the class of the error as its code and the words as its message, for any client; the details (a
+//! `google.rpc.Status`, which other clients read too) have all of it, for ours.
 
+use arrow_flight::sql::Any;
 use datafusion::error::DataFusionError;
 use prost::Message;
 use quarray_engine::Error;
@@ -11,7 +12,10 @@ use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::span::Span;
 use tonic::{Code, Status};
 
-use super::message::{DiagnosticMessage, FailureKind, FailureMessage};
+use super::message::{DiagnosticMessage, FailureKind, FailureMessage, StatusMessage};
+
+/// The type of a [`FailureMessage`] among the details of a status.
+const FAILURE_TYPE: &str = "type.googleapis.com/quarray.Failure";
 
 /// A status travels as a header: of a text that is longer the beginning must do.
 const TEXT_BYTES_MAX: usize = 1000;
@@ -21,17 +25,17 @@ const DIAGNOSTICS_MAX: usize = 3;
 
 /// The status that tells of an error.
 pub(super) fn status(error: &Error) -> Status {
-    let details = message(error).encode_to_vec();
-    Status::with_details(code(error), cut(&error.to_string()), details.into())
+    let (code, words) = (code(error), cut(&error.to_string()));
+    let detail = Any { type_url: FAILURE_TYPE.to_string(), value: message(error).encode_to_vec().into() };
+    let details = StatusMessage { code: code.into(), message: words.clone(), details: vec![detail] };
+    Status::with_details(code, words, details.encode_to_vec().into())
 }
 
 /// The error that a status tells of, if the server meant one of the engine's.
 pub(super) fn error(status: &Status) -> Option<Error> {
-    if status.details().is_empty() {
-        return None;
-    }
-    let FailureMessage { kind, message, mut diagnostics, place, chunk } =
-        FailureMessage::decode(status.details()).ok()?;
+    let details = StatusMessage::decode(status.details()).ok()?.details;
+    let detail = details.into_iter().find(|detail| detail.type_url == FAILURE_TYPE)?;
+    let FailureMessage { kind, message, mut diagnostics, place, chunk } = FailureMessage::decode(detail.value).ok()?;
     Some(match FailureKind::try_from(kind).ok()? {
         FailureKind::Unknown => return None,
         FailureKind::Syntax => Error::Syntax(diagnostics.into_iter().map(diagnostic).collect()),

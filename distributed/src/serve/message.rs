@@ -1,5 +1,6 @@
 //! The messages between a client and its session, beside Arrow's own.
 
+use arrow_flight::sql::Any;
 use prost::Message;
 
 /// What a statement gave back, beside its rows.
@@ -181,7 +182,18 @@ pub(super) enum AxisKind {
     Texts = 2,
 }
 
-/// An error of the engine, as the details of a status.
+/// `google.rpc.Status`: what stands in the details of a call's status, whose code and message it repeats.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StatusMessage {
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+    #[prost(string, tag = "2")]
+    pub message: String,
+    #[prost(message, repeated, tag = "3")]
+    pub details: Vec<Any>,
+}
+
+/// An error of the engine, among the details of a status.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct FailureMessage {
     #[prost(enumeration = "FailureKind", tag = "1")]

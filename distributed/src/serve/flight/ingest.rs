@@ -20,7 +20,10 @@ use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
 use quarray_engine::session::{CATALOG, SCHEMA};
+use quarray_engine::sink::{StoreContents, StoreOrder};
 use quarray_engine::{Error, Outcome, Session};
+use quarray_lang::syntax::IntoMode;
+use sqlparser::ast::Ident;
 use tonic::Status;
 
 use super::wire::{WireTypes, with_schema};
@@ -203,7 +206,7 @@ async fn append(session: &Session, name: &str, held: Held) -> Result<(), Error> 
     }
 }
 
-/// Into a Zarr store: a cell a row, known by the labels of its dimensions.
+/// Into a Zarr store: a cell a row, known by the labels of its dimensions, which keep the order in which they come.
 async fn store(
     session: &Session,
     command: &CommandStatementIngest,
@@ -211,44 +214,19 @@ async fn store(
     held: Held,
 ) -> Result<(), Error> {
     let dimensions = dimensions(command, &held.schema)?;
-    let ends = match (ingestion.creates, ingestion.existing) {
-        (_, Existing::IsAppendedTo) => {
-            let first = dimensions.first().map(|name| quoted(name)).unwrap_or_default();
-            format!(" APPEND ALONG {first}")
-        }
-        (true, Existing::IsReplaced) => " WITH (overwrite = true)".to_string(),
-        _ => String::new(),
+    let (mode, options) = match (ingestion.creates, ingestion.existing) {
+        (_, Existing::IsAppendedTo) => (IntoMode::Append(Ident::new(dimensions.join(", "))), Vec::new()),
+        (true, Existing::IsReplaced) => (IntoMode::New, vec![("overwrite".to_string(), "true".to_string())]),
+        _ => (IntoMode::New, Vec::new()),
     };
-    let variables: Vec<String> = held
-        .schema
-        .fields()
-        .iter()
-        .map(|field| field.name())
-        .filter(|name| !dimensions.contains(name))
-        .cloned()
-        .collect();
-    if variables.is_empty() {
+    if held.schema.fields().len() == dimensions.len() {
         return Err(Error::Execution("expected a column beside those of the dimensions, found none".to_string()));
     }
-    let keys = dimensions.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+    let order = StoreOrder::new(&command.table, &[], &options, &mode, session.access()).await?;
     let staged = Staged::new(session, held)?;
-    let from = quoted(&staged.name);
-    check_cells(session, &from, &keys).await?;
-    let values = variables.iter().map(|name| format!("first_value({0}) AS {0}", quoted(name)));
-    let values = values.collect::<Vec<_>>().join(", ");
-    let target = command.table.replace('\'', "''");
-    let text = format!("SELECT {keys}, {values} FROM {from} GROUP BY {keys} |> INTO '{target}'{ends}");
-    session.query(&text).await.map(|_| ())
-}
-
-/// Two rows with the same labels are no array.
-async fn check_cells(session: &Session, from: &str, keys: &str) -> Result<(), Error> {
-    let text = format!("SELECT {keys} FROM {from} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1");
-    let twice = session.query(&text).await?.into_rows()?.collect().await?;
-    match twice.iter().any(|batch| batch.num_rows() > 0) {
-        true => Err(Error::Execution(format!("expected one row a cell, found several with the same {keys}"))),
-        false => Ok(()),
-    }
+    let mut rows = session.query(&format!("SELECT * FROM {}", quoted(&staged.name))).await?.into_rows()?;
+    rows.dimensions = dimensions;
+    order.write(StoreContents::of_rows(vec![rows]).await?).await.map(|_| ())
 }
 
 fn dimensions(command: &CommandStatementIngest, schema: &SchemaRef) -> Result<Vec<String>, Error> {

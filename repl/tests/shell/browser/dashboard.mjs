@@ -15,7 +15,7 @@ const PATIENCE = 60000;
 // Seconds that the slow query takes, whatever the build and the machine: long enough to look at all pages.
 const SLOW_SECONDS = 12;
 const FACTOR_MAX = 100;
-const reduced = (store, spread) => `FROM '${store}' |> REDUCE avg(warmth), ${spread}(warmth), max(warmth) ALONG y, x`;
+const reduced = (store, spread) => `FROM '${store}' |> REDUCE avg(warmth) AS middle, ${spread}(warmth) AS spread, max(warmth) AS most ALONG y, x`;
 const dayAfter = (days) => new Date(Date.UTC(1980, 0, 1 + days)).toISOString().slice(0, 10);
 const part = (store, days) => `SELECT avg(warmth) AS mean FROM '${store}' WHERE time < DATE '${dayAfter(days)}'`;
 const ENDLESS = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.value * b.value = -1";

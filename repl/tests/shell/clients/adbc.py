@@ -83,7 +83,7 @@ with connect(username="ada", password="x") as connection:
 
     # A prepared statement for several rows of values.
     with connection.cursor() as cursor:
-        cursor.executemany("SELECT $1 * 2 AS d", [(1,), (2,), (3,)])
+        cursor.execute("SELECT $1 * 2 AS d", pa.record_batch({"n": [1, 2, 3]}))
         assert [row[0] for row in cursor.fetchall()] == [2, 4, 6]
 
     # The columns without running.
