@@ -28,7 +28,7 @@ use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
 use crate::access::AccessPolicy;
-use crate::backend::{Backend, Clusters, Local};
+use crate::backend::{Backend, Clusters};
 use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, StoreQueries, cast_literals, stem};
 use crate::catalog::{Address, Catalog, open_dataset};
 use crate::error::{Error, planning_error};
