@@ -154,11 +154,7 @@ fn workers(cores: usize) -> std::io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(cores.max(1)).on_thread_start(give_way).enable_all().build()
 }
 
-async fn serve(
-    settings: &ExecutorSettings,
-    work_dir: &Path,
-    workers: &Handle,
-) -> Result<ExecutorEnd, ClusterError> {
+async fn serve(settings: &ExecutorSettings, work_dir: &Path, workers: &Handle) -> Result<ExecutorEnd, ClusterError> {
     let (mut terminate, mut interrupt) = signals()?;
     let mut asked = signal(SignalKind::user_defined1()).map_err(ClusterError::system("listen for signals"))?;
     let opening = ExecutorOpening::make(settings, work_dir).await?;
