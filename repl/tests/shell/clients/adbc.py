@@ -79,6 +79,7 @@ with connect(username="ada", password="x") as connection:
     update = adbc_driver_manager.AdbcStatement(connection.adbc_connection)
     update.set_sql_query("INSERT INTO numbers SELECT n + 100, word FROM numbers")
     assert update.execute_update() == 51
+    update.close()
     assert one(connection, "SELECT count(*) FROM numbers") == [(102,)]
 
     # A prepared statement for several rows of values.
@@ -109,10 +110,10 @@ with connect(username="ada", password="x") as connection:
     with connection.cursor() as cursor:
         cursor.adbc_ingest(made, grid, mode="create")
         assert one(connection, f"FROM '{made}'[y = 1, x = 20] |> SELECT v") [0][-1] == 4.0
-        fails(lambda: cursor.adbc_ingest(made, grid, mode="create"), "exist")
+        fails(lambda: cursor.adbc_ingest(made, grid, mode="create"), "ALREADY_EXISTS", "a Zarr store already")
         fails(lambda: cursor.adbc_ingest(f"{folder}/other.zarr", table, mode="create"), "dimensions")
         twice = pa.concat_tables([grid, grid])
-        fails(lambda: cursor.adbc_ingest(f"{folder}/twice.zarr", twice, mode="create"), "expected one row a cell")
+        fails(lambda: cursor.adbc_ingest(f"{folder}/twice.zarr", twice, mode="create"), "expected one row a cell", "y = 0")
         doubled = grid.set_column(2, "v", pa.array([2.0, 4.0, 6.0, 8.0]))
         cursor.adbc_ingest(made, doubled, mode="replace")
         assert one(connection, f"FROM '{made}' |> REDUCE sum(v) AS s") == [(20.0,)]
