@@ -248,6 +248,14 @@ fn errors_of_statements_say_what_was_expected() {
             "write BETWEEN 2 AND 10",
         ),
         ("ALTER CLUSTER pc ADAPT BETWEEN 0 AND 0", "expected a number of executors of at least 1, found `0`", "0", ""),
+    ]);
+}
+
+#[test]
+fn errors_of_short_statements_say_what_was_expected() {
+    let end = "the end of the statement";
+    let name = |found: &str| format!("expected the name of a cluster, found {found}");
+    check(&[
         ("DROP CLUSTER", &name(end), "", ""),
         ("DROP CLUSTER IF pc", "expected EXISTS, found `pc`", "pc", ""),
         ("DROP CLUSTER a, b", &format!("expected {end}, found `,`"), ",", ""),
