@@ -18,7 +18,7 @@ use quarray_engine::exec::{Recipe, is_grid_operator, operator_at, origin_of};
 use super::datasets::Datasets;
 use super::expressions::{Expressions, aggregate_function};
 use super::recipes::{decode_recipe, encode_recipe};
-use super::unprepared::{UnpreparedExec, unprepared_function};
+use super::unprepared::{UnpreparedExec, cause_in, unprepared_function};
 use super::{CodecError, message};
 
 /// The version of the wire form: both sides must have the same.
@@ -186,7 +186,11 @@ impl PhysicalExtensionCodec for WireCodec {
         match contents(buffer)? {
             Some(contents) => match self.decode_operator(contents, inputs, context) {
                 Ok(operator) => Ok(operator),
-                Err(cause) => Ok(in_its_place(contents, inputs, cause)?),
+                Err(cause) => {
+                    // What was not made below is why this could not be: its own cause would hide the first one.
+                    let first = inputs.iter().find_map(cause_in).cloned();
+                    Ok(in_its_place(contents, inputs, first.unwrap_or(cause))?)
+                }
             },
             None => self.ballista.try_decode(buffer, inputs, context, converter),
         }

@@ -141,11 +141,9 @@ fn a_running_job_tells_how_far_it_is() {
 
 /// The store is where the session is, and not where executors are.
 #[test]
-#[ignore = "does not hold for the second query: the executor has opened the store before, and finds no chunks"]
 fn a_task_that_cannot_begin_tells_its_cause() {
     let folder = tempfile::tempdir().unwrap();
     let store = write_chunks_of(folder.path(), [10, 40, 37]);
-    let cluster = cluster_in(1, None);
     for (settings, query) in [
         (ARRAYS, "FROM ds |> REDUCE avg(a) AS m ALONG t"),
         (ROWS, "SELECT cast(b AS INT) AS k, count(*) AS n FROM ds GROUP BY 1 ORDER BY n LIMIT 3"),
@@ -154,6 +152,8 @@ fn a_task_that_cannot_begin_tells_its_cause() {
             "SELECT s.n, avg(ds.a) AS m FROM (VALUES (3.2, 1), (7.7, 2)) AS s(p, n) JOIN ds ON ds.t = nearest(s.p) GROUP BY s.n",
         ),
     ] {
+        // An executor opens a store once: each case has its own.
+        let cluster = cluster_in(1, None);
         let session = settings.session();
         send_to(&cluster.backend())(&session);
         attach(&session, "ds", &store).unwrap();
@@ -164,8 +164,8 @@ fn a_task_that_cannot_begin_tells_its_cause() {
         assert!(error.contains("an executor cannot prepare its task: "), "{query}: {error}");
         assert!(error.contains("10x40x37") && !error.contains("stage"), "{query}: {error}");
         assert!(matches!(run(&session, query), Ending::Rows(_)), "{query}: the store is back");
+        runtime().block_on(cluster.shut_down());
     }
-    runtime().block_on(cluster.shut_down());
 }
 
 /// A server that refuses for a moment is asked again; one that goes on refusing is told of.
