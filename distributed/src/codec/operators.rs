@@ -184,14 +184,14 @@ impl PhysicalExtensionCodec for WireCodec {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         match contents(buffer)? {
-            Some(contents) => match self.decode_operator(contents, inputs, context) {
-                Ok(operator) => Ok(operator),
-                Err(cause) => {
-                    // What was not made below is why this could not be: its own cause would hide the first one.
-                    let first = inputs.iter().find_map(cause_in).cloned();
-                    Ok(in_its_place(contents, inputs, first.unwrap_or(cause))?)
-                }
-            },
+            Some(contents) => {
+                // Over what could not be made nothing of ours can be: operators look for the blocks below them.
+                let made = match inputs.iter().find_map(cause_in) {
+                    Some(cause) => Err(cause.clone()),
+                    None => self.decode_operator(contents, inputs, context),
+                };
+                made.or_else(|cause| Ok(in_its_place(contents, inputs, cause)?))
+            }
             None => self.ballista.try_decode(buffer, inputs, context, converter),
         }
     }

@@ -170,7 +170,6 @@ fn a_task_that_cannot_begin_tells_its_cause() {
 
 /// A server that refuses for a moment is asked again; one that goes on refusing is told of.
 #[test]
-#[ignore = "does not hold: operators of the grid look for blocks below the operator that fails with the cause"]
 fn a_store_that_fails_while_it_is_opened_is_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = write_chunks_of(folder.path(), [10, 40, 37]);
