@@ -11,15 +11,12 @@ use crate::bind::Named;
 use crate::error::Error;
 use crate::scan::LabelledDataset;
 use crate::source::SourceError;
+use crate::source::open::{open, split_options};
 use crate::source::store::{Portable, Store, StoreOptions};
-use crate::source::zarr::{self, DecodeOptions};
 
 /// The extensions of files that DataFusion reads as tables.
 const FILE_TABLES: &[&str] =
     &[".parquet", ".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".arrow", ".avro", ".gz", ".zst"];
-
-/// The options that say how to decode, not where to read.
-const DECODE_OPTIONS: &[&str] = &["decode_cf", "nan_as_null"];
 
 /// Attached datasets and views, by name.
 #[derive(Debug, Default)]
@@ -40,18 +37,16 @@ pub struct Address {
 }
 
 impl Address {
-    /// The options that say how to reach the store, not how to decode what is in it.
+    /// The options that say how to reach the store, not how to read what is in it.
     pub fn store_options(&self) -> StoreOptions {
-        let mut options = self.options.clone();
-        options.retain(|name, _| !DECODE_OPTIONS.contains(&name.as_str()));
-        options
+        split_options(&self.options).1
     }
 
-    /// The address and the options without what is secret; those that say how to decode are among the options.
+    /// The address and the options without what is secret; those that say how to read are among the options.
     pub fn portable(&self) -> Result<Portable, SourceError> {
-        let mut portable = Store::portable(&self.uri, &self.store_options())?;
-        let decode = self.options.iter().filter(|(name, _)| DECODE_OPTIONS.contains(&name.as_str()));
-        portable.options.extend(decode.map(|(name, value)| (name.clone(), value.clone())));
+        let (read, reach) = split_options(&self.options);
+        let mut portable = Store::portable(&self.uri, &reach)?;
+        portable.options.extend(read);
         Ok(portable)
     }
 }
@@ -123,28 +118,12 @@ pub async fn open_dataset(
     access: &AccessPolicy,
 ) -> Result<Arc<LabelledDataset>, Error> {
     let mut address = Address { uri: uri.to_string(), options: options.clone(), access: access.clone() };
-    let mut options = options.clone();
-    let mut decode = DecodeOptions::default();
-    for key in DECODE_OPTIONS {
-        let Some(value) = options.remove(*key) else { continue };
-        let value = match value.to_ascii_lowercase().as_str() {
-            "true" | "1" | "on" => true,
-            "false" | "0" | "off" => false,
-            other => {
-                let message = format!("{key} is true or false, found {other}");
-                return Err(Error::Bind(quarray_lang::diagnostic::Diagnostic::new(message)));
-            }
-        };
-        match *key {
-            "decode_cf" => decode.decode_cf = value,
-            _ => decode.nan_as_null = value,
-        }
-    }
-    let store = Store::open_for(uri, &options, access)?;
-    if let (true, Some(path)) = (access.is_confined(), store.local_path()) {
+    if access.is_confined()
+        && let Some(path) = Store::open_for(uri, &split_options(options).1, access)?.local_path()
+    {
         // A path is relative to a directory that another process may not know.
         address.uri = path.to_string_lossy().into_owned();
     }
-    let dataset = zarr::open(store, &decode).await?;
+    let dataset = open(uri, options, access).await?;
     Ok(Arc::new(LabelledDataset::read(name, Arc::new(dataset)).await?.at(address)))
 }

@@ -16,6 +16,8 @@ use crate::array::{ChunkGrid, Region};
 pub mod calendar;
 pub mod cf;
 mod error;
+pub mod file;
+pub mod open;
 pub mod store;
 pub mod zarr;
 

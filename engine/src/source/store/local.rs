@@ -60,6 +60,11 @@ pub(super) async fn read(path: LocalPath, part: Part) -> io::Result<Option<Bytes
         .await
 }
 
+/// Bytes of a file, or `None` when there is no file of that name.
+pub(super) async fn size(path: LocalPath) -> io::Result<Option<u64>> {
+    on_blocking_thread(move || open_file(&path).map(|file| file.map(|file| file.size)).or_else(none_if_absent)).await
+}
+
 /// The file, opened where it has at least `opened_min` bytes, read whole where it has fewer; `None` when there is no file
 /// of that name (a directory is none).
 ///

@@ -203,6 +203,14 @@ impl Store {
         }
     }
 
+    /// Bytes of the object under `key`, or `None` when there is none.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>, SourceError> {
+        match self.place(key)? {
+            Place::File(file) => local::size(file).await.map_err(|e| self.file_error(key, &e)),
+            Place::Object(path) => self.object_size(key, &path).await,
+        }
+    }
+
     /// The names directly under `prefix` (`""`: under the store itself), files and directories alike, sorted; none when
     /// there is nothing. Web servers cannot be asked: [`SourceError::Unsupported`].
     pub async fn list_children(&self, prefix: &str) -> Result<Vec<String>, SourceError> {

@@ -86,15 +86,20 @@ impl Store {
             Err(error) if self.lacks_ranges(&error) => {}
             Err(error) => return Err(self.object_error(key, &error)),
         }
-        let size = match self.patiently(key, self.objects.head(path)).await? {
-            Ok(found) => found.size,
-            Err(error) if self.is_absence(&error) => return Ok(None),
-            Err(error) => return Err(self.object_error(key, &error)),
-        };
+        let Some(size) = self.object_size(key, path).await? else { return Ok(None) };
         if size == 0 {
             return Ok(Some(Bytes::new()));
         }
         self.fetch_range(key, path, size.saturating_sub(length)..size).await
+    }
+
+    /// Bytes of an object, or `None` when there is none.
+    pub(super) async fn object_size(&self, key: &str, path: &Path) -> Result<Option<u64>, SourceError> {
+        match self.patiently(key, self.objects.head(path)).await? {
+            Ok(found) => Ok(Some(found.size)),
+            Err(error) if self.is_absence(&error) => Ok(None),
+            Err(error) => Err(self.object_error(key, &error)),
+        }
     }
 
     /// The names directly under a path.

@@ -1,0 +1,82 @@
+//! Address → dataset: which format it is, and the options that say how it is read.
+
+use std::fmt;
+
+use super::SourceError;
+use super::store::{Store, StoreOptions, without_secrets};
+use super::zarr::{self, DecodeOptions};
+use crate::access::AccessPolicy;
+use crate::dataset::Dataset;
+
+/// The options that say how a dataset is read, not how its store is reached.
+const READ_OPTIONS: &[&str] = &["decode_cf", "format", "nan_as_null"];
+
+/// How the bytes of a dataset are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A Zarr group or array.
+    Zarr,
+}
+
+impl Format {
+    /// The format of what is at an address: as the option `format` says, or else by the end of its name.
+    ///
+    /// # Errors
+    /// [`SourceError::Address`] for a format that there is not.
+    pub fn of(uri: &str, options: &StoreOptions) -> Result<Self, SourceError> {
+        match options.get("format").map(|name| name.to_ascii_lowercase()).as_deref() {
+            None => Ok(Self::Zarr),
+            Some("zarr") => Ok(Self::Zarr),
+            Some(other) => Err(wrong(uri, format!("option `format`: expected zarr, found `{other}`"))),
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Zarr => "zarr",
+        })
+    }
+}
+
+/// The options of an address: those that say how it is read, and those of its store.
+pub fn split_options(options: &StoreOptions) -> (StoreOptions, StoreOptions) {
+    let is_read = |name: &str| READ_OPTIONS.contains(&name);
+    options.clone().into_iter().partition(|(name, _)| is_read(name))
+}
+
+/// Describes the dataset at an address, for whoever may touch what the policy says.
+///
+/// # Errors
+/// Those of the format and of the store; [`SourceError::Address`] for an option that cannot be used.
+pub async fn open(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> Result<Dataset, SourceError> {
+    let (read, reach) = split_options(options);
+    let decode = decode_options(uri, &read)?;
+    match Format::of(uri, &read)? {
+        Format::Zarr => zarr::open(Store::open_for(uri, &reach, access)?, &decode).await,
+    }
+}
+
+/// How stored values become values.
+fn decode_options(uri: &str, options: &StoreOptions) -> Result<DecodeOptions, SourceError> {
+    let default = DecodeOptions::default();
+    Ok(DecodeOptions {
+        decode_cf: flag(uri, options, "decode_cf")?.unwrap_or(default.decode_cf),
+        nan_as_null: flag(uri, options, "nan_as_null")?.unwrap_or(default.nan_as_null),
+    })
+}
+
+/// An option that is true or false, if it was given.
+fn flag(uri: &str, options: &StoreOptions, name: &str) -> Result<Option<bool>, SourceError> {
+    let Some(value) = options.get(name) else { return Ok(None) };
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "1" | "on" => Ok(Some(true)),
+        "false" | "0" | "off" => Ok(Some(false)),
+        other => Err(wrong(uri, format!("{name} is true or false, found {other}"))),
+    }
+}
+
+fn wrong(uri: &str, message: String) -> SourceError {
+    SourceError::Address { uri: without_secrets(uri), message }
+}
