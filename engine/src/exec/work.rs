@@ -18,6 +18,10 @@ const PARTITION_BLOCKS: u64 = 96;
 /// Partitions of a plan, at most.
 const PARTITIONS_MAX: u64 = 64;
 
+/// Where there are as many chunks, partitions end where chunks end: executors do not share what they read, so that a chunk
+/// between two of them is read by both. With fewer chunks some partitions would have twice the work of others.
+const WHOLE_UNITS_MIN: u64 = 2 * PARTITIONS;
+
 /// Partitions that have less than this part of a block cost more than they bring.
 const BLOCK_SHARE_MIN: u64 = 16;
 
@@ -106,9 +110,19 @@ impl WorkGrid {
     /// The runs of block numbers that the partitions of a plan read; none of them is empty unless there is nothing.
     pub fn partitions(&self) -> Vec<(u64, u64)> {
         let by_size = (self.total / PARTITION_BLOCKS).clamp(PARTITIONS, PARTITIONS_MAX).min(self.partitions_max);
-        let wanted = (self.cells / self.partition_cells_min).clamp(1, by_size).min(self.total.max(1));
-        let bound = |k: u64| (u128::from(self.total) * u128::from(k) / u128::from(wanted)) as u64;
-        (0..wanted).map(|k| (bound(k), bound(k + 1))).collect()
+        let step = self.partition_step();
+        let steps = (self.total / step).max(1);
+        let wanted = (self.cells / self.partition_cells_min).clamp(1, by_size).min(steps);
+        let bound = |k: u64| (u128::from(steps) * u128::from(k) / u128::from(wanted)) as u64;
+        let block = |k: u64| if k == wanted { self.total } else { bound(k) * step };
+        (0..wanted).map(|k| (block(k), block(k + 1))).collect()
+    }
+
+    /// Blocks that stay together in a partition: those of the same units, where there are units enough, or one.
+    fn partition_step(&self) -> u64 {
+        let runs = self.levels.iter().take_while(|level| level.what == LevelKind::Unit);
+        let runs = runs.fold(1u64, |runs, level| runs.saturating_mul(level.count));
+        if runs < WHOLE_UNITS_MIN { 1 } else { (self.total / runs).max(1) }
     }
 
     /// The selected cells of a block, by its number; `None` when it has none.
