@@ -46,9 +46,9 @@ public final class FlightSqlCheck {
         expect(info.getSchema().getFields().get(1).getName(), "t");
         expect(rows(info).size(), 24);
 
-        expect(client.executeUpdate("CREATE TABLE numbers AS SELECT * FROM range(5)", token) >= 0, true);
-        try (PreparedStatement statement = client.prepare("SELECT count(*) AS n FROM numbers WHERE value >= $1", token);
-                BigIntVector low = new BigIntVector("1", allocator)) {
+        client.executeUpdate("CREATE TABLE numbers AS SELECT * FROM range(5)", token);
+        PreparedStatement statement = client.prepare("SELECT count(*) AS n FROM numbers WHERE value >= $1", token);
+        try (BigIntVector low = new BigIntVector("1", allocator)) {
             low.allocateNew(1);
             low.set(0, 2L);
             low.setValueCount(1);
@@ -57,13 +57,16 @@ public final class FlightSqlCheck {
                 statement.setParameters(parameters);
                 expect(rows(statement.execute(token)), List.of("3"));
             }
+        } finally {
+            // Closed without its token it would be one of another session.
+            statement.close(token);
         }
 
         expect(rows(client.getCatalogs(token)).contains("datafusion"), true);
         expect(rows(client.getSchemas(null, null, token)).contains("public"), true);
         expect(rows(client.getTables(null, null, "numbers", null, true, token)).contains("numbers"), true);
         expect(rows(client.getTableTypes(token)).isEmpty(), false);
-        expect(rows(client.getSqlInfo(token)).isEmpty(), false);
+        expect(rows(client.getSqlInfo(new int[] {}, token)).isEmpty(), false);
         expect(rows(client.getXdbcTypeInfo(token)).isEmpty(), false);
 
         try {
