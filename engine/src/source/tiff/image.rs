@@ -14,6 +14,9 @@ use super::tags;
 use crate::source::SourceError;
 use crate::source::file::SourceFile;
 
+/// Blocks of one window, at most: a mask may have smaller ones than the cells that it is of.
+const BLOCKS_MAX: u64 = 1 << 16;
+
 /// A picture of a file.
 #[derive(Debug)]
 pub(super) struct Image {
@@ -85,6 +88,10 @@ impl Image {
         let (across, down) = self.layout.blocks();
         let rows = blocks_of(&window.rows, self.layout.block_height, down);
         let columns = blocks_of(&window.columns, self.layout.block_width, across);
+        let count = (rows.end - rows.start).saturating_mul(columns.end - columns.start);
+        if count > BLOCKS_MAX {
+            return Ok(Err(format!("{count} tiles or strips, more than {BLOCKS_MAX}")));
+        }
         let plane = if self.layout.is_planar { window.bands.start } else { 0 };
         let places: Vec<(u64, u64)> = rows.flat_map(|row| columns.clone().map(move |column| (row, column))).collect();
         let numbers: Vec<u64> = places.iter().map(|&(row, column)| self.number_of(plane, row, column)).collect();

@@ -11,8 +11,8 @@ use super::tags;
 /// Bytes of a decoded block, and of a decoded chunk, at most.
 const DECODED_BYTES_MAX: u64 = 1 << 30;
 
-/// Cells along a side of a picture, at most.
-const SIDE_MAX: u64 = 1 << 31;
+/// Cells along a side of a picture (or of a block), at most: all labels of a side are in memory.
+const SIDE_MAX: u64 = 1 << 24;
 
 /// A strip without compression is cut into pieces of about as many bytes.
 const PIECE_BYTES: u64 = 1 << 20;

@@ -20,11 +20,11 @@ pub(in super::super) fn decode(
     let blob = match compression {
         Compression::LercDeflate => {
             inner = deflate::decode(encoded, at_most)?;
-            &inner
+            inner.as_slice()
         }
         Compression::LercZstd => {
             inner = zstandard::decode(encoded, at_most)?;
-            &inner
+            inner.as_slice()
         }
         _ => encoded,
     };

@@ -26,9 +26,7 @@ fn decode_stream(encoded: &[u8], shape: Shape) -> Result<Vec<u8>, String> {
     decoder.read_image(&mut cells).map_err(|error| error.to_string())?;
     if stored != wanted {
         // A band of opacity that is full everywhere is left out by writers.
-        let opaque = [0xff];
-        let cell = |cell: &[u8]| cell.iter().chain(&opaque).take(wanted).copied().collect::<Vec<u8>>();
-        cells = cells.chunks_exact(stored).flat_map(|stored| cell(stored)).collect();
+        cells = cells.chunks_exact(stored).flat_map(|cell| cell.iter().chain(&[0xff]).take(wanted)).copied().collect();
     }
     cells.truncate(shape.samples()?);
     Ok(cells)
