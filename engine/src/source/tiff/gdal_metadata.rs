@@ -60,7 +60,8 @@ pub(super) fn bands(xml: &str) -> BTreeMap<u64, BandMetadata> {
         match role {
             Some("scale") => bands.entry(sample).or_default().scale = number(),
             Some("offset") => bands.entry(sample).or_default().offset = number(),
-            Some("description") => bands.entry(sample).or_default().description = Some(unescaped(text)),
+            // GDAL escapes texts, and the XML writer does so again.
+            Some("description") => bands.entry(sample).or_default().description = Some(unescaped(&unescaped(text))),
             _ => {}
         }
     }
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn items_of_bands() {
-        let xml = "<GDALMetadata>\n <Item name=\"A\">x</Item>\n <Item name='D' sample='1' role='description'>a &lt; b</Item>\
+        let xml = "<GDALMetadata>\n <Item name=\"A\">x</Item>\n <Item name='D' sample='1' role='description'>a &amp;lt; b</Item>\
                    <Item name=\"OFFSET\" sample=\"0\" role=\"offset\">-2.5</Item><Item name=\"SCALE\" sample=\"0\" role=\"scale\">1e-4</Item></GDALMetadata>";
         let found = bands(xml);
         let first = BandMetadata { description: None, scale: Some(1e-4), offset: Some(-2.5) };

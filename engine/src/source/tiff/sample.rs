@@ -147,7 +147,9 @@ impl Sample {
             (_, 8) => stored,
             (Float, 16) => widened_floats::<2>(&stored, |bits| half::f16::from_bits(bits as u16).to_f32(), order),
             (Float, 24) => widened_floats::<3>(&stored, float_of_24_bits, order),
-            (_, 24) => stored.as_chunks::<3>().0.iter().flat_map(|bytes| (order.number(bytes) as u32).to_ne_bytes()).collect(),
+            // GDAL writes the highest byte first where the lowest is of all other numbers, and the other way round.
+            (_, 24) if order == ByteOrder::Little => widened_ints(&stored, ByteOrder::Big),
+            (_, 24) => widened_ints(&stored, ByteOrder::Little),
             (_, 16 | 32 | 64) => native(stored, self.size(), order),
             _ => unpacked(&stored, samples_per_row, self.bits),
         }
@@ -174,6 +176,10 @@ pub(super) fn native(mut bytes: Vec<u8>, size: usize, order: ByteOrder) -> Vec<u
         bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
     }
     bytes
+}
+
+fn widened_ints(stored: &[u8], order: ByteOrder) -> Vec<u8> {
+    stored.as_chunks::<3>().0.iter().flat_map(|bytes| (order.number(bytes) as u32).to_ne_bytes()).collect()
 }
 
 fn widened_floats<const SIZE: usize>(stored: &[u8], widen: impl Fn(u32) -> f32, order: ByteOrder) -> Vec<u8> {
@@ -232,7 +238,7 @@ mod tests {
         assert_eq!(unpacked(&[0xab, 0xc0], 3, 4), [0xa, 0xb, 0xc]);
         let twelve = unpacked(&[0xab, 0xcd, 0xef], 2, 12);
         assert_eq!(twelve, [0xabcu16.to_ne_bytes(), 0xdefu16.to_ne_bytes()].concat());
-        assert_eq!(sample(Unsigned, 24).widened(vec![1, 2, 3], 1, ByteOrder::Big), 0x01_02_03u32.to_ne_bytes());
+        assert_eq!(sample(Unsigned, 24).widened(vec![1, 2, 3], 1, ByteOrder::Little), 0x01_02_03u32.to_ne_bytes());
     }
 
     #[test]
