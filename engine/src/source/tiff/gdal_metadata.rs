@@ -111,7 +111,9 @@ mod tests {
         let first = BandMetadata { description: None, scale: Some(1e-4), offset: Some(-2.5) };
         let second = BandMetadata { description: Some("a < b".into()), ..BandMetadata::default() };
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [(0, first), (1, second)]);
-        for broken in ["<Item", "<Item sample=\"0\" role=\"scale\">1", "<Item sample=\"0 role=>1</Item>", "<Item sample=é>"] {
+        for broken in
+            ["<Item", "<Item sample=\"0\" role=\"scale\">1", "<Item sample=\"0 role=>1</Item>", "<Item sample=é>"]
+        {
             assert!(bands(broken).is_empty(), "{broken}");
         }
     }

@@ -81,7 +81,8 @@ impl Layout {
             return Err(("block size", format!("of {block_height} rows and {block_width} columns")));
         }
         let lerc = directory.numbers(tags::LERC_PARAMETERS);
-        let compression = Compression::of(number(tags::COMPRESSION, 1), &lerc).map_err(|found| ("compression", found))?;
+        let compression =
+            Compression::of(number(tags::COMPRESSION, 1), &lerc).map_err(|found| ("compression", found))?;
         let mut layout = Self {
             uri: uri.to_string(),
             width,

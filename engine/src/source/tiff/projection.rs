@@ -82,10 +82,14 @@ fn projected(keys: &impl Keys) -> Option<String> {
 
 fn ellipsoid(keys: &impl Keys) -> Option<String> {
     match (keys.float(SEMI_MAJOR_AXIS), keys.float(INVERSE_FLATTENING), keys.float(SEMI_MINOR_AXIS)) {
-        (Some(axis), Some(flattening), _) if flattening > 1.0 && axis > 0.0 => Some(format!(" +a={axis} +rf={flattening}")),
+        (Some(axis), Some(flattening), _) if flattening > 1.0 && axis > 0.0 => {
+            Some(format!(" +a={axis} +rf={flattening}"))
+        }
         (Some(axis), _, Some(minor)) if axis == minor && axis > 0.0 => Some(format!(" +R={axis}")),
         (Some(axis), _, Some(minor)) if axis > 0.0 && minor > 0.0 => Some(format!(" +a={axis} +b={minor}")),
-        (Some(axis), _, None) if axis > 0.0 && keys.float(INVERSE_FLATTENING) == Some(0.0) => Some(format!(" +R={axis}")),
+        (Some(axis), _, None) if axis > 0.0 && keys.float(INVERSE_FLATTENING) == Some(0.0) => {
+            Some(format!(" +R={axis}"))
+        }
         _ => match (keys.code(GEODETIC), keys.code(ELLIPSOID)) {
             (Some(4326), _) => Some(" +datum=WGS84".to_string()),
             (Some(4269 | 4258), _) | (_, Some(7019)) => Some(" +ellps=GRS80".to_string()),
@@ -126,7 +130,8 @@ mod tests {
         check(&sinusoidal, Some("+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"));
         check(&[(3074, 16133.0), (2048, 4326.0)], Some("+proj=utm +zone=33 +south +datum=WGS84 +units=m +no_defs"));
         let albers = [(3075, 11.0), (3078, 29.5), (3079, 45.5), (3084, -96.0), (3085, 23.0), (2056, 7019.0)];
-        let expected = "+proj=aea +lat_1=29.5 +lat_2=45.5 +lat_0=23 +lon_0=-96 +x_0=0 +y_0=0 +ellps=GRS80 +units=m +no_defs";
+        let expected =
+            "+proj=aea +lat_1=29.5 +lat_2=45.5 +lat_0=23 +lon_0=-96 +x_0=0 +y_0=0 +ellps=GRS80 +units=m +no_defs";
         check(&albers, Some(expected));
         check(&albers[..2], None);
         check(&[(3075, 24.0), (3076, 9002.0), (2056, 7030.0)], None);

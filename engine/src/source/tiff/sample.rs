@@ -202,7 +202,13 @@ fn float_of_24_bits(bits: u32) -> f32 {
 fn unpacked(stored: &[u8], samples_per_row: usize, bits: u32) -> Vec<u8> {
     let row_bytes = (samples_per_row * bits as usize).div_ceil(8).max(1);
     let rows = stored.len() / row_bytes;
-    let size = if bits <= 8 { 1 } else if bits <= 16 { 2 } else { 4 };
+    let size = if bits <= 8 {
+        1
+    } else if bits <= 16 {
+        2
+    } else {
+        4
+    };
     let mut samples = Vec::with_capacity(rows * samples_per_row * size);
     for row in stored.chunks_exact(row_bytes) {
         let (mut held, mut held_bits, mut bytes) = (0u64, 0u32, row.iter());
@@ -243,7 +249,9 @@ mod tests {
 
     #[test]
     fn small_floats() {
-        for (bits, expected) in [(0x3f_0000, 1.0), (0xbf_8000, -1.5), (0, 0.0), (0x00_0001, 2f32.powi(-78)), (0x7f_0000, f32::INFINITY)] {
+        for (bits, expected) in
+            [(0x3f_0000, 1.0), (0xbf_8000, -1.5), (0, 0.0), (0x00_0001, 2f32.powi(-78)), (0x7f_0000, f32::INFINITY)]
+        {
             assert_eq!(float_of_24_bits(bits), expected, "{bits:x}");
         }
         assert!(float_of_24_bits(0x7f_0001).is_nan());

@@ -137,7 +137,9 @@ impl Scene {
         let is_packed = self.bands.iter().any(Band::is_packed);
         let decodings: Vec<Decoding> = match attributes.contains_key("scales") {
             false => vec![Decoding::new(&stored, &attributes, None, rules)],
-            true => self.bands.iter().map(|band| Decoding::new(&stored, &self.own(band, is_packed), None, rules)).collect(),
+            true => {
+                self.bands.iter().map(|band| Decoding::new(&stored, &self.own(band, is_packed), None, rules)).collect()
+            }
         };
         let Some((data_type, nan_is_missing)) =
             decodings.first().map(|decoding| (decoding.data_type().clone(), decoding.nan_is_missing()))

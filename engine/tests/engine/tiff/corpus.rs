@@ -21,7 +21,8 @@ enum Verdict {
 }
 
 /// Files whose keys name a code while GDAL, which compares what else the keys say with it, gives none.
-const NAMED: [(&str, &str); 2] = [("epsg_2193_override.tif", "EPSG:2193"), ("inconsistent_invflattening.tif", "EPSG:28992")];
+const NAMED: [(&str, &str); 2] =
+    [("epsg_2193_override.tif", "EPSG:2193"), ("inconsistent_invflattening.tif", "EPSG:28992")];
 
 /// A file whose reference system has no code among its keys: GDAL finds it by the name that ESRI has for it.
 const UNNAMED: &str = "esri_pcs_gcs_ellipsoid_names.tif";
@@ -35,7 +36,9 @@ fn hash(bytes: &[u8]) -> String {
 
 async fn verdict(path: &Path, golden: &Value) -> Verdict {
     match compared(path, golden).await {
-        Ok(problems) if golden.get("error").is_some() => Verdict::Wrong(format!("read, {problems:?}, but GDAL does not")),
+        Ok(problems) if golden.get("error").is_some() => {
+            Verdict::Wrong(format!("read, {problems:?}, but GDAL does not"))
+        }
         Ok(problems) if problems.is_empty() => Verdict::Same,
         Ok(problems) => Verdict::Wrong(problems.join("; ")),
         Err(error) => {
@@ -137,7 +140,11 @@ fn golden_crs(path: &Path, golden: &Value) -> String {
 
 /// A system with another for heights has no one code.
 fn crs_of(dataset: &Dataset) -> String {
-    let crs = dataset.attributes.get("crs").and_then(Value::as_str).filter(|crs| crs.starts_with("EPSG:") && !crs.contains('+'));
+    let crs = dataset
+        .attributes
+        .get("crs")
+        .and_then(Value::as_str)
+        .filter(|crs| crs.starts_with("EPSG:") && !crs.contains('+'));
     crs.unwrap_or("none").to_string()
 }
 

@@ -24,7 +24,8 @@ async fn labels_are_the_middles_of_cells() {
     }
     let dataset = open_file(&data("made/masked.tif"), &[]).await.unwrap();
     let bands = chunks(dataset.index("band").unwrap()).await.unwrap();
-    let bands: Vec<i64> = bands.iter().flat_map(|(_, values)| values.as_primitive::<Int64Type>().values().to_vec()).collect();
+    let bands: Vec<i64> =
+        bands.iter().flat_map(|(_, values)| values.as_primitive::<Int64Type>().values().to_vec()).collect();
     assert_eq!(bands, [1, 2, 3]);
 }
 

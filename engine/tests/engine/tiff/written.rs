@@ -123,7 +123,12 @@ async fn strips_whose_lengths_are_not_told() {
 #[tokio::test]
 async fn a_picture_as_large_as_can_be() {
     let side = 1 << 24;
-    let other = vec![(322, Tag::Short(512)), (323, Tag::Short(512)), (324, Tag::Longs(u32::MAX, CELLS)), (325, Tag::Longs(u32::MAX, CELLS))];
+    let other = vec![
+        (322, Tag::Short(512)),
+        (323, Tag::Short(512)),
+        (324, Tag::Longs(u32::MAX, CELLS)),
+        (325, Tag::Longs(u32::MAX, CELLS)),
+    ];
     let mut tags = strip(side, side, other);
     tags.retain(|(tag, _)| !matches!(tag, 273 | 279));
     let written = Written::new(&tags, &[0; 64 << 10]);
@@ -153,8 +158,14 @@ async fn errors_say_what_is_wrong() {
             strip(1 << 20, 1 << 20, vec![(259, Tag::Short(8)), (278, Tag::Long(1 << 20))]),
             "unsupported block size of 1099511627776 bytes, more than 1073741824",
         ),
-        (strip(4, 2, vec![(322, Tag::Short(0)), (323, Tag::Short(16))]), "unsupported block size of 16 rows and 0 columns"),
-        (strip(4, 2, vec![(33550, Tag::Longs(1 << 30, 8))]), "tag 33550 has 4294967296 bytes, expected at most 4194304"),
+        (
+            strip(4, 2, vec![(322, Tag::Short(0)), (323, Tag::Short(16))]),
+            "unsupported block size of 16 rows and 0 columns",
+        ),
+        (
+            strip(4, 2, vec![(33550, Tag::Longs(1 << 30, 8))]),
+            "tag 33550 has 4294967296 bytes, expected at most 4194304",
+        ),
         (strip(4, 2, vec![(33550, Tag::Longs(999, 8))]), "3996 bytes at 8: the file has 520 of them"),
         (strip(4, 2, vec![(259, Tag::Short(8))]), "chunk [0, 0, 0]: deflate: corrupt deflate stream"),
         (strip(4, 2, vec![(259, Tag::Short(32773))]), "chunk [0, 0, 0]: 1 bytes of 8 in the block"),
