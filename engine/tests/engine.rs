@@ -13,6 +13,8 @@ mod outputs;
 mod store_errors;
 #[path = "engine/store_servers.rs"]
 mod store_servers;
+#[path = "engine/tiff/mod.rs"]
+mod tiff;
 #[path = "engine/units.rs"]
 mod units;
 #[path = "engine/zarr/mod.rs"]

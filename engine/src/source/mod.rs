@@ -19,6 +19,7 @@ mod error;
 pub mod file;
 pub mod open;
 pub mod store;
+pub mod tiff;
 pub mod zarr;
 
 pub use error::SourceError;

@@ -3,20 +3,27 @@
 use std::fmt;
 
 use super::SourceError;
+use super::file::SourceFile;
 use super::store::{Store, StoreOptions, without_secrets};
+use super::tiff;
 use super::zarr::{self, DecodeOptions};
 use crate::access::AccessPolicy;
 use crate::dataset::Dataset;
 
 /// The options that say how a dataset is read, not how its store is reached.
-const READ_OPTIONS: &[&str] = &["decode_cf", "format", "nan_as_null"];
+const READ_OPTIONS: &[&str] = &["decode_cf", "format", "nan_as_null", "overview"];
 
 /// How the bytes of a dataset are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A Zarr group or array.
     Zarr,
+    /// A TIFF file: GeoTIFF, cloud-optimised or not.
+    Tiff,
 }
+
+/// The ends of the names of TIFF files.
+const TIFF_NAMES: &[&str] = &["tif", "tiff", "gtiff", "cog"];
 
 impl Format {
     /// The format of what is at an address: as the option `format` says, or else by the end of its name.
@@ -25,9 +32,11 @@ impl Format {
     /// [`SourceError::Address`] for a format that there is not.
     pub fn of(uri: &str, options: &StoreOptions) -> Result<Self, SourceError> {
         match options.get("format").map(|name| name.to_ascii_lowercase()).as_deref() {
+            None if has_end(uri, TIFF_NAMES) => Ok(Self::Tiff),
             None => Ok(Self::Zarr),
             Some("zarr") => Ok(Self::Zarr),
-            Some(other) => Err(wrong(uri, format!("option `format`: expected zarr, found `{other}`"))),
+            Some("tiff" | "cog") => Ok(Self::Tiff),
+            Some(other) => Err(wrong(uri, format!("option `format`: expected zarr, tiff or cog, found `{other}`"))),
         }
     }
 }
@@ -36,6 +45,7 @@ impl fmt::Display for Format {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Zarr => "zarr",
+            Self::Tiff => "tiff",
         })
     }
 }
@@ -53,9 +63,26 @@ pub fn split_options(options: &StoreOptions) -> (StoreOptions, StoreOptions) {
 pub async fn open(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> Result<Dataset, SourceError> {
     let (read, reach) = split_options(options);
     let decode = decode_options(uri, &read)?;
-    match Format::of(uri, &read)? {
-        Format::Zarr => zarr::open(Store::open_for(uri, &reach, access)?, &decode).await,
+    let format = Format::of(uri, &read)?;
+    if format != Format::Tiff && read.contains_key("overview") {
+        return Err(wrong(uri, format!("option `overview`: expected a TIFF file, found {format}")));
     }
+    match format {
+        Format::Zarr => zarr::open(Store::open_for(uri, &reach, access)?, &decode).await,
+        Format::Tiff => tiff::open(SourceFile::open(uri, &reach, access)?, &decode, overview(uri, &read)?).await,
+    }
+}
+
+/// Whether the name at an address ends in a dot and one of some words.
+fn has_end(uri: &str, ends: &[&str]) -> bool {
+    let name = if uri.contains("://") { uri.split(['?', '#']).next().unwrap_or(uri) } else { uri };
+    name.rsplit_once('.').is_some_and(|(_, end)| ends.iter().any(|expected| end.eq_ignore_ascii_case(expected)))
+}
+
+/// Which resolution of a TIFF file is read: 0 is the full one.
+fn overview(uri: &str, options: &StoreOptions) -> Result<usize, SourceError> {
+    let Some(value) = options.get("overview") else { return Ok(0) };
+    value.parse().map_err(|_| wrong(uri, format!("option `overview`: expected a whole number, found `{value}`")))
 }
 
 /// How stored values become values.

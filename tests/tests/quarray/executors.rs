@@ -10,7 +10,7 @@ use quarray_engine::Session;
 
 use crate::golden::check_all_cases;
 use crate::layouts::{CHUNKINGS, QUERIES, same, write_chunks_of};
-use crate::run::{Ending, Settings, attach, run, runtime};
+use crate::run::{Ending, Settings, attach, here, run, runtime};
 
 /// Many partitions, in arrays and in rows.
 const WAYS: [Settings; 2] =
@@ -82,4 +82,32 @@ fn answers_do_not_depend_on_executors() {
         }
         runtime().block_on(cluster.shut_down());
     }
+}
+
+/// Executors open a picture by its address, and read the tiles of their own partitions.
+#[test]
+fn pictures_on_two_executors() {
+    let cluster = cluster(2);
+    let send = send_to(&cluster.backend());
+    for (name, query) in [
+        ("strips", "FROM ds |> REDUCE sum(band_data) AS s, count(band_data) AS n ALONG x"),
+        ("masked", "FROM ds |> REDUCE avg(band_data) AS a, count(band_data) AS n ALONG y, x"),
+        ("scaled", "FROM ds |> REDUCE avg(band_data) AS a ALONG band"),
+        ("sparse", "FROM ds |> WHERE band_data > 5 |> REDUCE count(band_data) AS n ALONG y"),
+    ] {
+        let path = here().join(format!("data/tiff/made/{name}.tif"));
+        for settings in WAYS {
+            let (alone, sent) = (settings.session(), settings.session());
+            send(&sent);
+            let answers = [&alone, &sent].map(|session| {
+                attach(session, "ds", &path).unwrap();
+                match run(session, query) {
+                    Ending::Rows(answer) => answer,
+                    other => panic!("{query}: expected rows, found {other:?}"),
+                }
+            });
+            same(&answers[0], &answers[1], 1e-12, &format!("{query} of {name}"));
+        }
+    }
+    runtime().block_on(cluster.shut_down());
 }
