@@ -20,6 +20,10 @@ use crate::error::Error;
 use crate::source::stac::{AssetAddress, COLLECTIONS_FUNCTION, ITEMS_FUNCTION, open_asset};
 use crate::source::store::StoreOptions;
 
+/// Options that somebody signs for a store with by himself.
+const CREDENTIALS: [&str; 9] =
+    ["key", "account_key", "access_key", "sas", "sas_token", "sas_key", "token", "bearer_token", "client_secret"];
+
 /// A catalog in FROM.
 #[derive(Debug, Clone)]
 struct CatalogCall {
@@ -44,6 +48,10 @@ impl Session {
                 continue;
             }
             let AssetAddress { uri, mut options } = open_asset(&call.uri, &call.given, self.access()).await?;
+            if call.options.keys().any(|name| CREDENTIALS.contains(&name.as_str())) && !call.given.contains_key("sign")
+            {
+                options.remove("sign");
+            }
             options.extend(call.options.clone());
             // What is `#` on is no place: datasets of one address that are opened differently have different names.
             let path = format!("{}#{:x}", crate::source::store::without_secrets(&uri), call.mark());

@@ -17,9 +17,9 @@ fn data() -> PathBuf {
 pub async fn texts(session: &Session, query: &str) -> Result<Vec<String>, String> {
     let outcome = session.query(query).await.map_err(|error| error.to_string())?;
     let rows = outcome.into_rows().map_err(|error| error.to_string())?;
-    let table = rows.collect().await.map_err(|error| error.to_string())?;
+    let batches = rows.collect().await.map_err(|error| error.to_string())?;
     let mut found = Vec::new();
-    for batch in &table.batches {
+    for batch in &batches {
         let column = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).unwrap();
         let column = column.as_string::<i32>();
         found.extend((0..column.len()).map(|row| column.value(row).to_string()));
@@ -37,7 +37,9 @@ fn root(address: &str, methods: &[&str]) -> Answer {
     let mut links: Vec<Value> = methods.iter().map(search).collect();
     links.push(json!({"rel": "data", "href": format!("{address}/collections")}));
     let conforms = ["https://api.stacspec.org/v1.0.0/item-search"];
-    Answer::json(&json!({"type": "Catalog", "id": "x", "stac_version": "1.0.0", "conformsTo": conforms, "links": links}))
+    Answer::json(
+        &json!({"type": "Catalog", "id": "x", "stac_version": "1.0.0", "conformsTo": conforms, "links": links}),
+    )
 }
 
 fn item(number: usize) -> Value {
@@ -194,7 +196,9 @@ async fn pages_without_an_end_have_one() {
     assert!(error.contains("pages go round in a circle"), "{error}");
     let (address, _) = serve(|address, asked, number| match asked.path.as_str() {
         "/" => root(address, &["GET"]),
-        _ => Answer::json(&json!({"features": [], "links": [{"rel": "next", "href": format!("/search?page={number}")}]})),
+        _ => {
+            Answer::json(&json!({"features": [], "links": [{"rel": "next", "href": format!("/search?page={number}")}]}))
+        }
     })
     .await;
     let error = texts(&session(), &format!("SELECT id FROM stac('{address}')")).await.unwrap_err();
@@ -240,7 +244,10 @@ async fn catalogs_of_files_are_walked_through() {
     let of = |file: &str| examples.join(file).display().to_string();
     let all = texts(&session(), &format!("SELECT id FROM stac('{}') ORDER BY id", of("catalog.json"))).await.unwrap();
     assert_eq!(all, ["CS3-20160503_132131_08", "proj-example"]);
-    let query = format!("SELECT id FROM stac('{}', datetime => '2020-12-11', collection => 'simple-collection')", of("collection.json"));
+    let query = format!(
+        "SELECT id FROM stac('{}', datetime => '2020-12-11', collection => 'simple-collection')",
+        of("collection.json")
+    );
     assert_eq!(texts(&session(), &query).await.unwrap(), ["20201211_223832_CS2"]);
     let shown = texts(&session(), &format!("SHOW COLLECTIONS FROM stac('{}')", of("catalog.json"))).await.unwrap();
     assert_eq!(shown.len(), 3, "{shown:?}");

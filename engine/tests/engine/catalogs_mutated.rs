@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use quarray_engine::Session;
 use quarray_engine::access::AccessPolicy;
 use quarray_engine::source::stac::open_asset;
-use quarray_engine::Session;
 use serde_json::{Value, json};
 
 use crate::catalog_server::{Answer, serve};

@@ -16,7 +16,9 @@ async fn tokens(life: Duration) -> (String, Log) {
             return Answer::status(429, &["retry-after: 0"]);
         }
         let expiry = chrono::Utc::now() + life;
-        Answer::json(&json!({"msft:expiry": expiry.to_rfc3339(), "token": format!("sv=2021&sp=rl&sig=token%2B{number}%3D")}))
+        Answer::json(
+            &json!({"msft:expiry": expiry.to_rfc3339(), "token": format!("sv=2021&sp=rl&sig=token%2B{number}%3D")}),
+        )
     })
     .await
 }
@@ -106,7 +108,8 @@ async fn a_token_that_is_refused_is_replaced_once() {
 
 #[tokio::test]
 async fn what_is_no_token_is_an_error_without_secrets() {
-    for body in ["", "[]", "{\"token\": 1}", "{\"token\": \"secretsecret\", \"msft:expiry\": \"2099-01-01T00:00:00Z\"}"] {
+    for body in ["", "[]", "{\"token\": 1}", "{\"token\": \"secretsecret\", \"msft:expiry\": \"2099-01-01T00:00:00Z\"}"]
+    {
         let (sign, _) = serve(move |_, _, _| Answer { status: 200, headers: vec![], body: body.into() }).await;
         let error = open("broken", "http://127.0.0.1:9", &sign).get("key").await.unwrap_err().to_string();
         assert!(error.contains("expected a") && !error.contains("secretsecret"), "{body}: {error}");

@@ -51,9 +51,7 @@ pub fn replace_source_call(factor: &mut TableFactor, path: &str) {
         return;
     }
     let Some(arguments) = args else { return };
-    let is_with = |argument: &FunctionArg| {
-        matches!(argument, FunctionArg::Named { name, .. } if name.value.eq_ignore_ascii_case("with"))
-    };
+    let is_with = |argument: &FunctionArg| matches!(argument, FunctionArg::Named { name, .. } if name.value.eq_ignore_ascii_case("with"));
     arguments.args.retain(|argument| !is_with(argument));
     if let Some(first) = arguments.args.first_mut() {
         *first = string_argument(path);

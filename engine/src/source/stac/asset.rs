@@ -58,7 +58,7 @@ pub async fn open_asset(
 async fn own_entry(catalog: &Catalog, search: &Search) -> Result<Option<Entry>, SourceError> {
     let is_narrowed = !search.ids.is_empty() || search.bbox.is_some() || search.datetime.is_some();
     match search.collections.as_slice() {
-        [] if catalog.root.document.contains_key("assets") => Ok(Some(catalog.root.clone())),
+        [] if !is_narrowed && catalog.root.document.contains_key("assets") => Ok(Some(catalog.root.clone())),
         [collection] if !is_narrowed => catalog.collection(collection).await,
         _ => Ok(None),
     }
@@ -195,7 +195,8 @@ impl Place {
             "az" | "azure" | "abfs" | "abfss" | "adl" => Self::Azure,
             "s3" | "s3a" => Self::S3,
             "https" if is_web(uri) && !host.starts_with(OPEN_ACCOUNT) => {
-                let is_azure = [".blob.core.windows.net", ".dfs.core.windows.net"].iter().any(|end| host.ends_with(end));
+                let is_azure =
+                    [".blob.core.windows.net", ".dfs.core.windows.net"].iter().any(|end| host.ends_with(end));
                 if is_azure { Self::Azure } else { Self::Other }
             }
             _ => Self::Other,
@@ -209,8 +210,7 @@ fn reach(storage: &Map<String, Value>, place: Place, options: &mut StoreOptions)
     let text = |name: &str| storage.get(name).and_then(Value::as_str).map(str::to_string);
     let flag = |names: [&str; 2]| names.iter().any(|name| storage.get(*name).and_then(Value::as_bool) == Some(true));
     let client = storage.get("client_kwargs").and_then(Value::as_object);
-    let of_client =
-        |name: &str| client.and_then(|client| client.get(name)).and_then(Value::as_str).map(str::to_string);
+    let of_client = |name: &str| client.and_then(|client| client.get(name)).and_then(Value::as_str).map(str::to_string);
     let mut put = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             options.insert(name.to_string(), value);

@@ -14,9 +14,8 @@ pub struct Interval {
 impl Interval {
     /// Reads an interval, or a moment; a date without its end stands for all of the day, the month or the year.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!("expected a time or two with `/` between them (2020-01-01T00:00:00Z/..), found `{text}`")
-        };
+        let wrong =
+            || format!("expected a time or two with `/` between them (2020-01-01T00:00:00Z/..), found `{text}`");
         let open = |part: &str| part.is_empty() || part == "..";
         let interval = match text.split_once('/') {
             Some((low, high)) => {
@@ -132,9 +131,10 @@ mod tests {
         let meet = |a: &str, b: &str| -> Result<Option<String>, String> {
             Ok(Interval::parse(a)?.intersection(Interval::parse(b)?).map(Interval::text))
         };
-        assert_eq!(meet("2020-01-01T00:00:00Z/..", "../2020-01-02T00:00:00Z")?.as_deref(), Some(
-            "2020-01-01T00:00:00Z/2020-01-02T00:00:00Z"
-        ));
+        assert_eq!(
+            meet("2020-01-01T00:00:00Z/..", "../2020-01-02T00:00:00Z")?.as_deref(),
+            Some("2020-01-01T00:00:00Z/2020-01-02T00:00:00Z")
+        );
         assert_eq!(meet("2020", "2021")?, None);
         Ok(())
     }

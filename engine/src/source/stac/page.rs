@@ -190,7 +190,11 @@ mod tests {
         let link = json!({"rel": "next", "href": "search", "method": "POST"});
         assert_eq!(next(&first, &link)?.ok_or("a page")?.body, first.body);
         assert_eq!(next(&first, &json!({"rel": "prev", "href": "x"}))?, None);
-        for broken in [json!({"rel": "next"}), json!({"rel": "next", "href": "file:///x"}), json!({"rel": "next", "href": "s3://b/x"})] {
+        for broken in [
+            json!({"rel": "next"}),
+            json!({"rel": "next", "href": "file:///x"}),
+            json!({"rel": "next", "href": "s3://b/x"}),
+        ] {
             assert!(next(&first, &broken).is_err(), "{broken}");
         }
         Ok(())

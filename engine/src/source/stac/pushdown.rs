@@ -246,7 +246,10 @@ mod tests {
             at(10_000_000).gt_eq(col("datetime")),
         ];
         let search = narrowed(&Search::default(), &filters).unwrap_or_default();
-        assert_eq!((search.collections, search.ids), (vec!["naip".to_string()], vec!["a".to_string(), "b".to_string()]));
+        assert_eq!(
+            (search.collections, search.ids),
+            (vec!["naip".to_string()], vec!["a".to_string(), "b".to_string()])
+        );
         assert_eq!(search.datetime, Some(Interval { low: Some(0), high: Some(10_000_000) }));
         let pushed: Vec<bool> = filters.iter().map(is_pushed).collect();
         assert_eq!(pushed, [true, true, false, true]);

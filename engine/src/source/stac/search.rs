@@ -148,9 +148,9 @@ impl Search {
         is_among(&self.collections, "collection")
             && is_among(&self.ids, "id")
             && self.bbox.is_none_or(|wanted| item_bbox(item).is_some_and(|found| touch(wanted, found)))
-            && self.datetime.is_none_or(|wanted| {
-                item_interval(item).is_some_and(|found| wanted.intersection(found).is_some())
-            })
+            && self
+                .datetime
+                .is_none_or(|wanted| item_interval(item).is_some_and(|found| wanted.intersection(found).is_some()))
     }
 }
 
@@ -218,7 +218,9 @@ fn bbox(value: &Value) -> Result<[f64; 4], String> {
     let wrong = || format!("`bbox`: expected [west, south, east, north] in degrees, found {value}");
     let numbers: Option<Vec<f64>> = value.as_array().and_then(|values| values.iter().map(Value::as_f64).collect());
     match numbers.as_deref() {
-        Some([west, south, east, north]) if south <= north && [west, south, east, north].iter().all(|it| it.is_finite()) => {
+        Some([west, south, east, north])
+            if south <= north && [west, south, east, north].iter().all(|it| it.is_finite()) =>
+        {
             Ok([*west, *south, *east, *north])
         }
         _ => Err(wrong()),

@@ -162,6 +162,22 @@ fn azure_builder(environment: &Environment) -> MicrosoftAzureBuilder {
     }
 }
 
+fn with_azure_options(mut builder: MicrosoftAzureBuilder, options: &Options) -> MicrosoftAzureBuilder {
+    for (option, name) in [
+        ("endpoint", AzureConfigKey::Endpoint),
+        ("key", AzureConfigKey::AccessKey),
+        ("token", AzureConfigKey::Token),
+        ("client_id", AzureConfigKey::ClientId),
+        ("client_secret", AzureConfigKey::ClientSecret),
+        ("tenant_id", AzureConfigKey::AuthorityId),
+    ] {
+        if let Some(value) = options.get(option) {
+            builder = builder.with_config(name, value);
+        }
+    }
+    builder
+}
+
 fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Result<Opened, String> {
     let settings = environment.settings::<AzureConfigKey>("AZURE_");
     let of_environment = |wanted: AzureConfigKey| settings.iter().find(|(name, _)| *name == wanted);
@@ -195,18 +211,7 @@ fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Re
         }
         builder = builder.with_config(*name, value);
     }
-    for (option, name) in [
-        ("endpoint", AzureConfigKey::Endpoint),
-        ("key", AzureConfigKey::AccessKey),
-        ("token", AzureConfigKey::Token),
-        ("client_id", AzureConfigKey::ClientId),
-        ("client_secret", AzureConfigKey::ClientSecret),
-        ("tenant_id", AzureConfigKey::AuthorityId),
-    ] {
-        if let Some(value) = options.get(option) {
-            builder = builder.with_config(name, value);
-        }
-    }
+    builder = with_azure_options(builder, options);
     let pairs = sas.map(sas_pairs).transpose()?;
     if let Some(pairs) = &pairs {
         builder = builder.with_sas_authorization(pairs.clone());

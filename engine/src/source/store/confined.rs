@@ -65,7 +65,8 @@ fn reached(uri: &str, options: &StoreOptions, confinement: &Confinement) -> Resu
     let signing = checked.get("sign").map(signing::endpoint).transpose();
     if let Some(endpoint) = signing.map_err(refused)?.flatten() {
         let none = StoreOptions::new();
-        let is_allowed = Address::parse(&endpoint, &none).is_ok_and(|address| confinement.urls().allow(&address, &none));
+        let is_allowed =
+            Address::parse(&endpoint, &none).is_ok_and(|address| confinement.urls().allow(&address, &none));
         if !is_allowed {
             return Err(refused("option `sign` is not below a URL that the server gives access to".to_string()));
         }

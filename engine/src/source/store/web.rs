@@ -65,9 +65,9 @@ enum Tried {
 impl WebClient {
     /// A client for whoever may touch what the policy says.
     pub(crate) fn new(access: &AccessPolicy) -> Result<Self, SourceError> {
-        let guard = access.confinement().map(|confinement| {
-            NetworkGuard::new(confinement.urls().clone(), confinement.rules().may_reach_private)
-        });
+        let guard = access
+            .confinement()
+            .map(|confinement| NetworkGuard::new(confinement.urls().clone(), confinement.rules().may_reach_private));
         Self::guarded(guard)
     }
 
@@ -139,8 +139,7 @@ impl WebClient {
     async fn admit(&self, url: &Url) -> Result<(), SourceError> {
         let Some(guard) = &self.guard else { return Ok(()) };
         let address = Address::parse(url.as_str(), &super::StoreOptions::new())?;
-        let refused =
-            |message: String| SourceError::PermissionDenied { uri: without_secrets(url.as_str()), message };
+        let refused = |message: String| SourceError::PermissionDenied { uri: without_secrets(url.as_str()), message };
         if !guard.allows(&address) {
             return Err(refused("not below a URL that the server gives access to".to_string()));
         }
