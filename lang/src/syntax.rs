@@ -13,6 +13,8 @@
 //! | `\|> PLOT tmin TO 'p.png' WITH (width = 12)` | `\|> CALL plot(item(tmin), to => 'p.png', with => list(option('width', 12)))` |
 //! | `\|> INTO era5 APPEND ALONG time`, `\|> INTO era5 REGION` | `\|> CALL into(era5, append => time)`, `\|> CALL into(era5, region => true)` |
 //! | `FROM 'u' WITH (sas = 's')[lat = 1]` | `FROM sel('u', with => list(option('sas', 's')), lat => 1)` |
+//! | `FROM stac('u', ids => ['i']) ASSET 'a'` | `FROM stac('u', ids => ['i'], asset => 'a')` |
+//! | `SHOW COLLECTIONS FROM stac('u')` | `SELECT * FROM stac_collections('u')` |
 //! | `OVER (ALONG lon)` | `OVER (PARTITION BY along(lon))` |
 //! | `z[y-1:y+1, x-1:x+1]` | `cells(z, cell_range(y-1, y+1), cell_range(x-1, x+1))` |
 //! | `z[lat = 1]`, `z[lat = 1:2]` | `cells(z, lat = 1)`, `cells(z, lat = slice(1, 2))` |
@@ -23,13 +25,15 @@
 //! parenthesis gets a `|> SELECT *` after it, for stock sqlparser would read on past the parenthesis.
 
 mod calls;
+mod catalogs;
 mod cells;
 mod later;
 mod steps;
 mod subsets;
 
-use sqlparser::ast::{Expr, Ident, ObjectName, OrderByExpr, PipeOperator, Query, WindowFrame};
+use sqlparser::ast::{Expr, Function, Ident, ObjectName, OrderByExpr, PipeOperator, Query, WindowFrame};
 
+pub use catalogs::{SourceCall, replace_arguments, replace_source_call, source_call};
 pub use cells::{cell_reference, window_along};
 pub(crate) use later::{ClauseValue, LaterStep, later_step};
 pub use steps::array_step;
@@ -86,6 +90,8 @@ pub enum SubsetSource {
     Name(ObjectName),
     /// `(query)[…]`
     Query(Box<Query>),
+    /// `stac(…)[…]`
+    Call(Box<Function>),
 }
 
 /// An expression and the name it is given, if any.

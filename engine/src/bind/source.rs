@@ -39,6 +39,7 @@ pub fn names_in<N: Visit>(node: &N) -> Vec<(ObjectName, Vec<(String, datafusion:
                 Some(Subset { source: SubsetSource::Query(query), .. }) => {
                     let _ = query.visit(self);
                 }
+                Some(Subset { source: SubsetSource::Call(_), .. }) => {}
                 None => {
                     if let TableFactor::Table { name, args: None, .. } = factor {
                         self.0.push((name.clone(), Vec::new()));
@@ -102,6 +103,10 @@ impl Binder<'_> {
                 self.error_at(span, format!("brackets need a dataset, and `{name}` is none"))
             })?,
             SubsetSource::Query(query) => self.query(query)?,
+            SubsetSource::Call(call) => {
+                let help = "only the ASSET of a catalog is one";
+                return Err(plain_error(format!("brackets need a dataset, and `{}` is none: {help}", call.name)));
+            }
         };
         let relation = match relation {
             Relation::Cells(pipeline) => Relation::Cells(self.select_cells(pipeline, &subset.selectors)?),

@@ -18,6 +18,7 @@ pub mod cf;
 mod error;
 pub mod file;
 pub mod open;
+pub mod stac;
 pub mod store;
 pub mod tiff;
 pub mod zarr;
