@@ -56,6 +56,9 @@ impl Written {
 
 const CELLS: u32 = 512;
 
+/// Names and values of options.
+type Options<'a> = &'a [(&'a str, &'a str)];
+
 fn directory(tags: &[(u16, Tag)], next: u32) -> Vec<u8> {
     let mut bytes = (tags.len() as u16).to_le_bytes().to_vec();
     for (tag, value) in tags {
@@ -191,5 +194,27 @@ async fn headers_that_are_none() {
     ];
     for (bytes, expected) in cases {
         assert_eq!(Written::of(bytes).message().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn formats_and_options() {
+    let written = Written::new(&strip(4, 2, Vec::new()), &[0; 8]);
+    for name in ["picture", "picture.TIFF", "picture.gtiff", "picture.cog", "picture.dat"] {
+        let path = written.folder.path().join(name);
+        std::fs::copy(written.path(), &path).unwrap();
+        let is_told = [("format", if name == "picture" { "tiff" } else { "COG" })];
+        let options = if name.ends_with("dat") || name == "picture" { &is_told[..] } else { &[] };
+        assert!(open_file(&path, options).await.is_ok(), "{name}");
+    }
+    let cases: [(&str, Options, &str); 4] = [
+        ("written.tif", &[("overview", "first")], "option `overview`: expected a whole number, found `first`"),
+        ("written.tif", &[("overview", "1")], "overview 1: expected at most 0, the overviews that there are"),
+        ("written.zarr", &[("overview", "1")], "option `overview`: expected a TIFF file, found zarr"),
+        ("none.tif", &[], "there is no such file"),
+    ];
+    for (name, options, expected) in cases {
+        let message = open_file(&written.folder.path().join(name), options).await.unwrap_err().to_string();
+        assert!(message.ends_with(expected) && message.contains(name), "{message}");
     }
 }
