@@ -33,7 +33,7 @@ mod subsets;
 
 use sqlparser::ast::{Expr, Function, Ident, ObjectName, OrderByExpr, PipeOperator, Query, WindowFrame};
 
-pub use catalogs::{SourceCall, replace_arguments, replace_source_call, source_call};
+pub use catalogs::{SourceCall, replace_call, replace_source_call, source_call};
 pub use cells::{cell_reference, window_along};
 pub(crate) use later::{ClauseValue, LaterStep, later_step};
 pub use steps::array_step;

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Query, TableAlias, TableFactor, UnaryOperator, Value as Literal, Visit, VisitMut, Visitor, VisitorMut,
 };
 use quarray_lang::diagnostic::Diagnostic;
-use quarray_lang::syntax::{SourceCall, replace_arguments, replace_source_call, source_call};
+use quarray_lang::syntax::{SourceCall, replace_call, replace_source_call, source_call};
 use serde_json::{Map, Value, json};
 
 use super::Session;
@@ -27,6 +27,7 @@ const CREDENTIALS: [&str; 9] =
 /// A catalog in FROM.
 #[derive(Debug, Clone)]
 struct CatalogCall {
+    function: String,
     uri: String,
     /// The arguments by name.
     given: Map<String, Value>,
@@ -69,7 +70,9 @@ impl Session {
 impl CatalogCall {
     /// The catalog that a table factor is, if it is one.
     fn of(factor: &TableFactor) -> Result<Option<Self>, Error> {
-        let Some(SourceCall { name, positional, named, options }) = source_call(factor) else { return Ok(None) };
+        let Some(SourceCall { name, positional, named, options, has_brackets }) = source_call(factor) else {
+            return Ok(None);
+        };
         if name != ITEMS_FUNCTION && name != COLLECTIONS_FUNCTION {
             return Ok(None);
         }
@@ -94,7 +97,10 @@ impl CatalogCall {
                 given.insert("sign".to_string(), Value::String(sign));
             }
         }
-        Ok(Some(Self { uri, given, options }))
+        if has_brackets && !given.contains_key("asset") {
+            return Err(wrong(format!("brackets need a dataset, and `{name}(…)` is none: ASSET '…' names one of it")));
+        }
+        Ok(Some(Self { function: name, uri, given, options }))
     }
 
     fn mark(&self) -> u64 {
@@ -147,11 +153,10 @@ impl VisitorMut for Settle {
         if !call.options.is_empty() {
             given.insert("options".to_string(), json!(call.options));
         }
-        if let TableFactor::Table { name, alias, .. } = factor {
-            let alias_name = name.0.first().and_then(|part| part.as_ident()).cloned();
-            alias.get_or_insert_with(|| table_alias(alias_name.unwrap_or_else(|| Ident::new(ITEMS_FUNCTION))));
+        if let TableFactor::Table { alias, .. } = factor {
+            alias.get_or_insert_with(|| table_alias(Ident::new(&call.function)));
         }
-        replace_arguments(factor, &[&call.uri, &Value::Object(given).to_string()]);
+        replace_call(factor, &call.function, &[&call.uri, &Value::Object(given).to_string()]);
         ControlFlow::Continue(())
     }
 }

@@ -33,7 +33,7 @@ const PEER: &str = "
 import sys, pystac_client
 client = pystac_client.Client.open(sys.argv[1])
 for arguments in sys.argv[2:]:
-    found = client.search(**eval(arguments), limit=7).items_as_dicts()
+    found = client.search(**eval(arguments), limit=20).items_as_dicts()
     print('|'.join(sorted(item['collection'] + '/' + item['id'] for item in found)))
 print('|'.join(sorted(collection.id for collection in client.get_collections())))
 ";
@@ -52,7 +52,7 @@ async fn searches_find_what_pystac_client_finds() {
         let expected = expected.next().unwrap();
         for method in ["get", "post"] {
             let comma = if ours.is_empty() { "" } else { ", " };
-            let call = format!("stac('{uri}', page_size => 7, method => '{method}'{comma}{ours})");
+            let call = format!("stac('{uri}', page_size => 20, method => '{method}'{comma}{ours})");
             let query = format!("SELECT collection || '/' || id FROM {call} ORDER BY collection || '/' || id");
             let found = texts(&session, &query).await.unwrap();
             assert_eq!(found, expected, "{theirs} by {method}");

@@ -248,7 +248,7 @@ async fn catalogs_of_files_are_walked_through() {
         "SELECT id FROM stac('{}', datetime => '2020-12-11', collection => 'simple-collection')",
         of("collection.json")
     );
-    assert_eq!(texts(&session(), &query).await.unwrap(), ["20201211_223832_CS2"]);
+    assert_eq!(texts(&session(), &query).await.unwrap(), ["20201211_223832_CS2"; 2]);
     let shown = texts(&session(), &format!("SHOW COLLECTIONS FROM stac('{}')", of("catalog.json"))).await.unwrap();
     assert_eq!(shown.len(), 3, "{shown:?}");
     let items = data().join("stac/items.json").display().to_string();

@@ -18,6 +18,8 @@ pub struct SourceCall {
     pub named: Vec<(Ident, Expr)>,
     /// `WITH (k = v, …)`: names in lower case.
     pub options: Vec<(String, Expr)>,
+    /// Whether it has brackets.
+    pub has_brackets: bool,
 }
 
 /// The call that a table factor is, or that its brackets and options are on.
@@ -30,15 +32,17 @@ pub fn source_call(factor: &TableFactor) -> Option<SourceCall> {
             positional: call.positional,
             named: call.named,
             options: Vec::new(),
+            has_brackets: false,
         });
     }
     let options = match call.take("with") {
         Some(options) => options_of(&options)?,
         None => Vec::new(),
     };
+    let has_brackets = !call.has_no_named();
     let Ok([Expr::Function(function)]) = <[Expr; 1]>::try_from(call.positional) else { return None };
     let Call { name, positional, named } = Call::of(&function)?;
-    Some(SourceCall { name, positional, named, options })
+    Some(SourceCall { name, positional, named, options, has_brackets })
 }
 
 /// Puts a quoted path in the place of the call that a table factor is or has its brackets on; the options go with the
@@ -58,9 +62,10 @@ pub fn replace_source_call(factor: &mut TableFactor, path: &str) {
     }
 }
 
-/// Puts texts in the place of the arguments of the call that a table factor is.
-pub fn replace_arguments(factor: &mut TableFactor, texts: &[&str]) {
-    if let TableFactor::Table { args: Some(TableFunctionArgs { args, .. }), .. } = factor {
+/// Makes a table factor the call of a function with texts for its arguments.
+pub fn replace_call(factor: &mut TableFactor, function: &str, texts: &[&str]) {
+    if let TableFactor::Table { name, args: Some(TableFunctionArgs { args, .. }), .. } = factor {
+        *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(function))]);
         *args = texts.iter().map(|text| string_argument(text)).collect();
     }
 }

@@ -21,8 +21,11 @@ const ACCOUNT: &str = "daymeteuwest";
 const DAYS: usize = 60;
 const DAYS_OF_A_CHUNK: u64 = 5;
 const TOKEN_SECONDS: &str = "3";
-/// The replica has some 2.4 MB.
-const BYTES_PER_SECOND: &str = "190000";
+/// The replica has some 4.4 MB.
+const BYTES_PER_SECOND: &str = "380000";
+/// So little that only a few chunks are fetched ahead: the others are asked for while the query runs.
+const MEMORY: &str = "24MB";
+const MEMORY_OF_CLUSTER: &str = "48MB";
 /// What xarray finds in the same store, day by day; made by `replica_means.py`.
 const XARRAY_MEANS: &str = include_str!("replica_means.txt");
 const QUERY: &str = include_str!("../../../examples/daymet.sql");
@@ -74,9 +77,10 @@ fn run(servers: &Servers, arguments: &[&str], executors: Option<&str>, folder: &
     std::fs::write(folder.join("daymet.sql"), QUERY.replace(HOST, &servers.catalog)).unwrap();
     let (before, start) = (tokens(servers), Instant::now());
     let mut command = quarray();
-    if let Some(executors) = executors {
-        command.args(["--executors", executors]);
-    }
+    match executors {
+        Some(executors) => command.args(["--memory-limit", MEMORY_OF_CLUSTER, "--executors", executors]),
+        None => command.args(["--memory-limit", MEMORY]),
+    };
     let output = command
         .args(arguments)
         .current_dir(folder)

@@ -82,6 +82,12 @@ impl Bounds {
                 self.take(left);
                 self.take(right);
             }
+            Expr::BinaryExpr(BinaryExpr { op: Operator::Or, .. }) => {
+                // The planner makes this of a short list.
+                if let Some((column, texts)) = alternatives(filter) {
+                    self.among(column, texts);
+                }
+            }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (literal(left), literal(right)) {
                 (None, Some(value)) => self.compare(left, *op, value),
                 (Some(value), None) => {
@@ -168,6 +174,20 @@ impl Bounds {
             }
             _ => {}
         }
+    }
+}
+
+/// `column = 'a' OR column = 'b'`: the column, and what it may be.
+fn alternatives(expression: &Expr) -> Option<(&str, Vec<String>)> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expression else { return None };
+    match op {
+        Operator::Or => {
+            let ((column, mut texts), (other, more)) = (alternatives(left)?, alternatives(right)?);
+            texts.extend(more);
+            (column == other).then_some((column, texts))
+        }
+        Operator::Eq => Some((column(left)?, vec![literal(right).and_then(text)?])),
+        _ => None,
     }
 }
 
