@@ -2,20 +2,27 @@
 
 use std::fmt;
 
+use futures::FutureExt;
+
 use super::SourceError;
+use super::concatenated;
+use super::file::SourceFile;
+use super::netcdf;
 use super::store::{Store, StoreOptions, without_secrets};
 use super::zarr::{self, DecodeOptions};
 use crate::access::AccessPolicy;
 use crate::dataset::Dataset;
 
 /// The options that say how a dataset is read, not how its store is reached.
-const READ_OPTIONS: &[&str] = &["decode_cf", "format", "nan_as_null"];
+const READ_OPTIONS: &[&str] = &["concat", "decode_cf", "format", "nan_as_null"];
 
 /// How the bytes of a dataset are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A Zarr group or array.
     Zarr,
+    /// A NetCDF or HDF5 file, or a group of one.
+    NetCdf,
 }
 
 impl Format {
@@ -25,9 +32,11 @@ impl Format {
     /// [`SourceError::Address`] for a format that there is not.
     pub fn of(uri: &str, options: &StoreOptions) -> Result<Self, SourceError> {
         match options.get("format").map(|name| name.to_ascii_lowercase()).as_deref() {
+            None if split_group(uri).is_some() => Ok(Self::NetCdf),
             None => Ok(Self::Zarr),
             Some("zarr") => Ok(Self::Zarr),
-            Some(other) => Err(wrong(uri, format!("option `format`: expected zarr, found `{other}`"))),
+            Some("netcdf") => Ok(Self::NetCdf),
+            Some(other) => Err(wrong(uri, format!("option `format`: expected zarr or netcdf, found `{other}`"))),
         }
     }
 }
@@ -36,6 +45,7 @@ impl fmt::Display for Format {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Zarr => "zarr",
+            Self::NetCdf => "netcdf",
         })
     }
 }
@@ -46,16 +56,54 @@ pub fn split_options(options: &StoreOptions) -> (StoreOptions, StoreOptions) {
     options.clone().into_iter().partition(|(name, _)| is_read(name))
 }
 
-/// Describes the dataset at an address, for whoever may touch what the policy says.
+/// Describes the dataset at an address, for whoever may touch what the policy says. A pattern of addresses is one dataset
+/// too, along the dimension that the option `concat` tells.
 ///
 /// # Errors
 /// Those of the format and of the store; [`SourceError::Address`] for an option that cannot be used.
 pub async fn open(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> Result<Dataset, SourceError> {
+    let mut options = options.clone();
+    let along = options.remove("concat");
+    if concatenated::is_pattern(uri) {
+        let files = concatenated::expand(uri, &split_options(&options).1, access).await?;
+        let each = |file: String| {
+            let options = &options;
+            async move { open_one(&file, options, access).await }.boxed()
+        };
+        return concatenated::open(&without_secrets(uri), files, along.as_deref(), each).await;
+    }
+    if along.is_some() {
+        let message = "option `concat`: expected the address of several files (`dir/*.nc`), found that of one";
+        return Err(wrong(uri, message.to_string()));
+    }
+    open_one(uri, &options, access).await
+}
+
+async fn open_one(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> Result<Dataset, SourceError> {
     let (read, reach) = split_options(options);
     let decode = decode_options(uri, &read)?;
     match Format::of(uri, &read)? {
         Format::Zarr => zarr::open(Store::open_for(uri, &reach, access)?, &decode).await,
+        Format::NetCdf => {
+            let (file, group) = split_group(uri).unwrap_or_else(|| (uri.to_string(), String::new()));
+            netcdf::open(SourceFile::open(&file, &reach, access)?, &group, &decode).await
+        }
     }
+}
+
+/// The address of a NetCDF file and the group in it, by the end of the file's name.
+fn split_group(uri: &str) -> Option<(String, String)> {
+    let (place, query) = match uri.find('?').filter(|_| uri.contains("://")) {
+        Some(mark) => uri.split_at(mark),
+        None => (uri, ""),
+    };
+    let parts: Vec<&str> = place.split('/').collect();
+    let is_file = |part: &&str| netcdf::EXTENSIONS.iter().any(|end| part.to_ascii_lowercase().ends_with(end));
+    let at = parts.iter().rposition(is_file)?;
+    let group: Vec<&str> = parts[at + 1..].iter().copied().filter(|part| !part.is_empty()).collect();
+    // A store of another kind in a folder of such a name.
+    let is_other = group.last().is_some_and(|last| last.to_ascii_lowercase().ends_with(".zarr"));
+    (!is_other).then(|| (format!("{}{query}", parts[..=at].join("/")), group.join("/")))
 }
 
 /// How stored values become values.
