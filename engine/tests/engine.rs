@@ -15,6 +15,8 @@ mod file_server;
 mod into;
 #[path = "engine/into_xarray.rs"]
 mod into_xarray;
+#[path = "engine/netcdf/mod.rs"]
+mod netcdf;
 #[path = "engine/outputs.rs"]
 mod outputs;
 #[path = "engine/signing.rs"]

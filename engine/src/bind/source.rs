@@ -188,9 +188,11 @@ pub fn aliased(mut relation: Relation, alias: Option<&Ident>) -> Relation {
     relation
 }
 
-/// The name of a store in queries: its last part without the extension.
+/// The name of a store in queries: its last part without the extension; of a pattern, the last part that is none.
 pub fn stem(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or(path).trim_end_matches('/');
-    let last = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    last.strip_suffix(".zarr").unwrap_or(last).to_string()
+    let is_name = |part: &&str| !part.is_empty() && !part.contains(['*', '{', '}']);
+    let last = path.rsplit(['/', '\\']).find(is_name).unwrap_or(path);
+    let ends = [".zarr"].into_iter().chain(crate::source::netcdf::EXTENSIONS);
+    ends.filter_map(|end| last.strip_suffix(end)).next().unwrap_or(last).to_string()
 }

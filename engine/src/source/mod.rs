@@ -15,8 +15,10 @@ use crate::array::{ChunkGrid, Region};
 
 pub mod calendar;
 pub mod cf;
+pub mod concatenated;
 mod error;
 pub mod file;
+pub mod netcdf;
 pub mod open;
 pub mod stac;
 pub mod store;
