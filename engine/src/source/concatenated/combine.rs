@@ -193,12 +193,10 @@ async fn check_equal(
     let chunks: u64 = counts.iter().product();
     for linear in 0..if others.is_empty() { 0 } else { chunks } {
         let region = first.grid().chunk_region(&unravel(linear, &counts));
-        let expected = read_region(first, &region).await?.to_data();
-        let found: Vec<ArrayRef> = stream::iter(others)
-            .map(|other| read_region(other, &region))
-            .buffered(FILES_IN_FLIGHT)
-            .try_collect()
-            .await?;
+        let expected = read_region(Arc::clone(first), region.clone()).await?.to_data();
+        // What the futures look at is their own: borrowed, they could not be sent to other threads.
+        let reads: Vec<_> = others.iter().map(|other| read_region(Arc::clone(other), region.clone())).collect();
+        let found: Vec<ArrayRef> = stream::iter(reads).buffered(FILES_IN_FLIGHT).try_collect().await?;
         if let Some(other) = found.iter().position(|found| found.to_data() != expected) {
             let file = parts.get(other + 1).map_or("", |part| part.dataset.uri.as_str());
             let message =
@@ -210,26 +208,26 @@ async fn check_equal(
 }
 
 /// The cells of a region, of an array in chunks of its own.
-async fn read_region(array: &Arc<dyn ArraySource>, region: &Region) -> Result<ArrayRef, SourceError> {
-    let chunks = array.grid().chunks_of(region);
+async fn read_region(array: Arc<dyn ArraySource>, region: Region) -> Result<ArrayRef, SourceError> {
+    let chunks = array.grid().chunks_of(&region);
     let mut pieces = Vec::new();
     for linear in 0..chunks.cells().unwrap_or(0) {
         let index: Vec<u64> = unravel(linear, &chunks.shape).iter().zip(&chunks.start).map(|(a, b)| a + b).collect();
         let place = array.grid().chunk_region(&index);
-        let Some(here) = place.intersection(region) else { continue };
+        let Some(here) = place.intersection(&region) else { continue };
         let inside = here.relative_to(&place.start);
         let chunk = array.fetch(&index).await?;
         chunk.wait(&inside).await?;
         pieces.push((here, chunk.read(&inside)?));
     }
-    super::region::assembled(region, pieces).map_err(|message| wrong("", message))
+    super::region::assembled(&region, pieces).map_err(|message| wrong("", message))
 }
 
 async fn read_labels(file: &str, index: &Variable) -> Result<ArrayRef, SourceError> {
     let whole = Region::whole(index.shape());
     match whole.cells() {
         Some(0) => Ok(new_empty_array(&index.data_type)),
-        Some(1..=LABELS_MAX) => read_region(&index.array, &whole).await,
+        Some(1..=LABELS_MAX) => read_region(Arc::clone(&index.array), whole).await,
         _ => Err(wrong(file, format!("`{}` has more than {LABELS_MAX} labels", index.name))),
     }
 }
