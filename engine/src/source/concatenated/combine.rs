@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, make_comparator, new_empty_array};
 use arrow::compute::{SortOptions, concat};
+use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::FILES_IN_FLIGHT;
@@ -25,11 +26,14 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Reads the labels.
-    pub async fn read(dataset: Dataset) -> Result<Self, SourceError> {
+    /// Opens a file and reads its labels.
+    pub async fn read(file: BoxFuture<'static, Result<Dataset, SourceError>>) -> Result<Self, SourceError> {
+        let dataset = file.await?;
         let mut labels = HashMap::new();
-        for index in dataset.variables.iter().filter(|variable| variable.role == Role::Index) {
-            labels.insert(index.name.clone(), read_labels(&dataset.uri, index).await?);
+        for variable in &dataset.variables {
+            if variable.role == Role::Index {
+                labels.insert(variable.name.clone(), read_labels(&dataset.uri, variable).await?);
+            }
         }
         Ok(Self { dataset, labels })
     }
@@ -49,7 +53,8 @@ pub(super) async fn combine(uri: &str, parts: Vec<Part>, along: Option<&str>) ->
     let mut variables = Vec::with_capacity(first.dataset.variables.len());
     for variable in &first.dataset.variables {
         let others = same_variables(&parts, variable, &along)?;
-        match variable.dimensions.iter().position(|name| *name == along) {
+        let place = variable.dimensions.iter().position(|name| *name == along);
+        match place {
             Some(place) => {
                 let name = format!("{uri}/{}", variable.name);
                 let array = Arc::new(ConcatenatedArray::new(name, others, place));
