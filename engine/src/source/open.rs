@@ -3,6 +3,7 @@
 use std::fmt;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use super::SourceError;
 use super::concatenated;
@@ -76,18 +77,31 @@ pub async fn open(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> R
     let mut options = options.clone();
     let along = options.remove("concat");
     if concatenated::is_pattern(uri) {
-        let files = concatenated::expand(uri, &split_options(&options).1, access).await?;
-        let each = |file: String| {
-            let options = &options;
-            async move { open_one(&file, options, access).await }.boxed()
-        };
-        return concatenated::open(&without_secrets(uri), files, along.as_deref(), each).await;
+        return open_several(uri.to_string(), along, options, access.clone()).await;
     }
     if along.is_some() {
         let message = "option `concat`: expected the address of several files (`dir/*.nc`), found that of one";
         return Err(wrong(uri, message.to_string()));
     }
     open_one(uri, &options, access).await
+}
+
+/// Describes the dataset of several files.
+fn open_several(
+    uri: String,
+    along: Option<String>,
+    options: StoreOptions,
+    access: AccessPolicy,
+) -> BoxFuture<'static, Result<Dataset, SourceError>> {
+    async move {
+        let files = concatenated::expand(&uri, &split_options(&options).1, &access).await?;
+        let opened = files.into_iter().map(|file| {
+            let (options, access) = (options.clone(), access.clone());
+            async move { open_one(&file, &options, &access).await }.boxed()
+        });
+        concatenated::open(without_secrets(&uri), opened.collect(), along).await
+    }
+    .boxed()
 }
 
 async fn open_one(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> Result<Dataset, SourceError> {

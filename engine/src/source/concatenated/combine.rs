@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, make_comparator, new_empty_array};
 use arrow::compute::{SortOptions, concat};
+use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::FILES_IN_FLIGHT;
@@ -25,11 +26,14 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Reads the labels.
-    pub async fn read(dataset: Dataset) -> Result<Self, SourceError> {
+    /// Opens a file and reads its labels.
+    pub async fn read(file: BoxFuture<'static, Result<Dataset, SourceError>>) -> Result<Self, SourceError> {
+        let dataset = file.await?;
         let mut labels = HashMap::new();
-        for index in dataset.variables.iter().filter(|variable| variable.role == Role::Index) {
-            labels.insert(index.name.clone(), read_labels(&dataset.uri, index).await?);
+        for variable in &dataset.variables {
+            if variable.role == Role::Index {
+                labels.insert(variable.name.clone(), read_labels(&dataset.uri, variable).await?);
+            }
         }
         Ok(Self { dataset, labels })
     }
@@ -49,7 +53,8 @@ pub(super) async fn combine(uri: &str, parts: Vec<Part>, along: Option<&str>) ->
     let mut variables = Vec::with_capacity(first.dataset.variables.len());
     for variable in &first.dataset.variables {
         let others = same_variables(&parts, variable, &along)?;
-        match variable.dimensions.iter().position(|name| *name == along) {
+        let place = variable.dimensions.iter().position(|name| *name == along);
+        match place {
             Some(place) => {
                 let name = format!("{uri}/{}", variable.name);
                 let array = Arc::new(ConcatenatedArray::new(name, others, place));
@@ -193,12 +198,10 @@ async fn check_equal(
     let chunks: u64 = counts.iter().product();
     for linear in 0..if others.is_empty() { 0 } else { chunks } {
         let region = first.grid().chunk_region(&unravel(linear, &counts));
-        let expected = read_region(first, &region).await?.to_data();
-        let found: Vec<ArrayRef> = stream::iter(others)
-            .map(|other| read_region(other, &region))
-            .buffered(FILES_IN_FLIGHT)
-            .try_collect()
-            .await?;
+        let expected = read_region(Arc::clone(first), region.clone()).await?.to_data();
+        // What the futures look at is their own: borrowed, they could not be sent to other threads.
+        let reads: Vec<_> = others.iter().map(|other| read_region(Arc::clone(other), region.clone())).collect();
+        let found: Vec<ArrayRef> = stream::iter(reads).buffered(FILES_IN_FLIGHT).try_collect().await?;
         if let Some(other) = found.iter().position(|found| found.to_data() != expected) {
             let file = parts.get(other + 1).map_or("", |part| part.dataset.uri.as_str());
             let message =
@@ -210,26 +213,26 @@ async fn check_equal(
 }
 
 /// The cells of a region, of an array in chunks of its own.
-async fn read_region(array: &Arc<dyn ArraySource>, region: &Region) -> Result<ArrayRef, SourceError> {
-    let chunks = array.grid().chunks_of(region);
+async fn read_region(array: Arc<dyn ArraySource>, region: Region) -> Result<ArrayRef, SourceError> {
+    let chunks = array.grid().chunks_of(&region);
     let mut pieces = Vec::new();
     for linear in 0..chunks.cells().unwrap_or(0) {
         let index: Vec<u64> = unravel(linear, &chunks.shape).iter().zip(&chunks.start).map(|(a, b)| a + b).collect();
         let place = array.grid().chunk_region(&index);
-        let Some(here) = place.intersection(region) else { continue };
+        let Some(here) = place.intersection(&region) else { continue };
         let inside = here.relative_to(&place.start);
         let chunk = array.fetch(&index).await?;
         chunk.wait(&inside).await?;
         pieces.push((here, chunk.read(&inside)?));
     }
-    super::region::assembled(region, pieces).map_err(|message| wrong("", message))
+    super::region::assembled(&region, pieces).map_err(|message| wrong("", message))
 }
 
 async fn read_labels(file: &str, index: &Variable) -> Result<ArrayRef, SourceError> {
     let whole = Region::whole(index.shape());
     match whole.cells() {
         Some(0) => Ok(new_empty_array(&index.data_type)),
-        Some(1..=LABELS_MAX) => read_region(&index.array, &whole).await,
+        Some(1..=LABELS_MAX) => read_region(Arc::clone(&index.array), whole).await,
         _ => Err(wrong(file, format!("`{}` has more than {LABELS_MAX} labels", index.name))),
     }
 }

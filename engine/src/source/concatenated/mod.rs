@@ -19,23 +19,18 @@ pub use addresses::{expand, is_pattern};
 /// Files that are opened at the same time.
 const FILES_IN_FLIGHT: usize = 16;
 
-/// The dataset of several files, in their order, along a dimension: the one told, or else the one whose labels differ.
+/// The dataset of several files, each yet to be opened, in their order, along a dimension: the one told, or else the one
+/// whose labels differ.
 ///
 /// # Errors
 /// Those of each file, and [`SourceError::Address`] where the files are no one dataset.
-pub(super) async fn open<'a>(
-    uri: &str,
-    files: Vec<String>,
-    along: Option<&str>,
-    open_one: impl Fn(String) -> BoxFuture<'a, Result<Dataset, SourceError>>,
+pub(super) async fn open(
+    uri: String,
+    files: Vec<BoxFuture<'static, Result<Dataset, SourceError>>>,
+    along: Option<String>,
 ) -> Result<Dataset, SourceError> {
-    let parts: Vec<combine::Part> = stream::iter(files)
-        .map(|file| {
-            let opened = open_one(file);
-            async move { combine::Part::read(opened.await?).await }
-        })
-        .buffered(FILES_IN_FLIGHT)
-        .try_collect()
-        .await?;
-    combine::combine(uri, parts, along).await
+    // Futures that own all they look at: of others the compiler cannot tell that they may be sent to other threads.
+    let parts: Vec<combine::Part> =
+        stream::iter(files).map(combine::Part::read).buffered(FILES_IN_FLIGHT).try_collect().await?;
+    combine::combine(&uri, parts, along.as_deref()).await
 }

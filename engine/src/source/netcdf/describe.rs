@@ -101,8 +101,8 @@ fn check(address: &str, variable: &Described) -> Result<(), SourceError> {
         return wrong(format!("{} dimensions, expected at most {RANK_MAX}", shape.len()));
     }
     let cell_size = variable.cell.size().max(1) as u64;
-    let bytes = shape.iter().filter(|&&length| length > 0);
-    let bytes = bytes.fold(Some(cell_size), |bytes, &length| bytes?.checked_mul(length));
+    let mut lengths = shape.iter().filter(|&&length| length > 0);
+    let bytes = lengths.try_fold(cell_size, |bytes, &length| bytes.checked_mul(length));
     if bytes.is_none_or(|bytes| bytes > VARIABLE_BYTES_MAX) {
         return wrong(format!("shape {shape:?}: its bytes do not fit in 63 bits"));
     }
