@@ -9,7 +9,7 @@ mod combine;
 mod region;
 
 use futures::future::BoxFuture;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::dataset::Dataset;
 use crate::source::SourceError;
@@ -29,8 +29,10 @@ pub(super) async fn open(
     files: Vec<BoxFuture<'static, Result<Dataset, SourceError>>>,
     along: Option<String>,
 ) -> Result<Dataset, SourceError> {
-    // Futures that own all they look at: of others the compiler cannot tell that they may be sent to other threads.
-    let parts: Vec<combine::Part> =
-        stream::iter(files).map(combine::Part::read).buffered(FILES_IN_FLIGHT).try_collect().await?;
+    // Futures that own all they look at, made before they are waited for: of others the compiler cannot tell that they may
+    // be sent to other threads.
+    let reads: Vec<BoxFuture<'static, Result<combine::Part, SourceError>>> =
+        files.into_iter().map(|file| combine::Part::read(file).boxed()).collect();
+    let parts: Vec<combine::Part> = stream::iter(reads).buffered(FILES_IN_FLIGHT).try_collect().await?;
     combine::combine(&uri, parts, along.as_deref()).await
 }
