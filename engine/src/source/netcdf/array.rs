@@ -112,7 +112,7 @@ impl NetcdfArray {
             Place::Contiguous(start) => {
                 let start = start.checked_add(self.offset(region).checked_mul(cell_size)?)?;
                 let end = start.checked_add(region.cells()?.checked_mul(cell_size)?)?;
-                Some(vec![start..end])
+                Some(std::iter::once(start..end).collect())
             }
             Place::Records { start, stride } => {
                 let mut of_one = region.clone();

@@ -80,18 +80,17 @@ pub(super) fn describe(storage: DynStorage, path: &str) -> Result<Result<Content
     Ok(Ok((described, found)))
 }
 
+/// Names of what cannot be a variable, and why.
+type LeftOut = Vec<(String, String)>;
+
 /// A dataset of a group, and its attributes.
 struct Member {
     dataset: Dataset,
     attributes: Vec<RawAttribute>,
 }
 
-/// The variables of a group and what cannot be one (name and reason); scales among them are noted.
-fn members(
-    group: &Group,
-    addressing: Addressing,
-    scales: &mut Scales,
-) -> Result<(Vec<Member>, Vec<(String, String)>), Error> {
+/// The variables of a group and what cannot be one; scales among them are noted.
+fn members(group: &Group, addressing: Addressing, scales: &mut Scales) -> Result<(Vec<Member>, LeftOut), Error> {
     let (_, names) = group.member_names()?;
     if names.len() > MEMBERS_MAX {
         return Err(Error::ResourceLimit(format!("a group of more than {MEMBERS_MAX} variables")));
