@@ -39,7 +39,8 @@ fn copy(folder: &Path, from: &str, to: &str) {
 
 #[tokio::test]
 async fn files_that_are_no_one_dataset_are_told() {
-    let cases: [(&[(&str, &str)], &[(&str, &str)], &str); 6] = [
+    type Pairs = &'static [(&'static str, &'static str)];
+    let cases: [(Pairs, Pairs, &str); 6] = [
         (
             &[("part_2.nc", "a.nc"), ("part_1.nc", "b.nc"), ("part_3.nc", "c.nc")],
             &[],
