@@ -44,7 +44,7 @@ async fn files_that_are_no_one_dataset_are_told() {
         (
             &[("part_2.nc", "a.nc"), ("part_1.nc", "b.nc"), ("part_3.nc", "c.nc")],
             &[],
-            "c.nc: the labels of `time` do not go on",
+            "b.nc: the labels of `time` do not go on",
         ),
         (
             &[("part_1.nc", "a.nc"), ("part_1.nc", "b.nc")],
