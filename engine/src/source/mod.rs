@@ -20,6 +20,7 @@ pub mod file;
 pub mod open;
 pub mod store;
 pub mod tiff;
+pub mod warp;
 pub mod zarr;
 
 pub use error::SourceError;
