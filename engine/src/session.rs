@@ -9,6 +9,7 @@ mod queries;
 mod settings;
 mod statements;
 mod time_limit;
+mod warps;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -174,7 +175,7 @@ impl Session {
     /// Binds, plans, optimises and runs a query.
     async fn run(&self, text: &str, query: &Query) -> Result<Outcome, Error> {
         let bound = self.bind(text, query).await?;
-        let shown = self.bare_summary(query, &bound);
+        let shown = self.bare_summary(&bound);
         match (bound.contents, bound.sink) {
             (Contents::Store(store), Some(Sink::Into(into))) => {
                 self.write(text, *store, into, &bound.tables).await.map(Outcome::Done)
@@ -221,17 +222,19 @@ impl Session {
     }
 
     async fn bind(&self, text: &str, query: &Query) -> Result<BoundQuery, Error> {
-        let names = self.names(query).await?;
+        let mut query = query.clone();
+        let names = self.names(&mut query).await?;
         let state = self.shared.context.state();
         let number = self.shared.statements.fetch_add(1, Ordering::Relaxed);
         let mut binder = Binder::new(text, &state, &names, Arc::clone(&self.shared.label_tables), number);
-        let Bound { relation, sink } = binder.bind(query)?;
+        let Bound { relation, sink } = binder.bind(&query)?;
         let is_bare = matches!(&relation, Relation::Cells(_));
         let contents = match &sink {
             Some(Sink::Into(_)) => Contents::Store(Box::new(binder.store(relation)?)),
             _ => Contents::Rows(binder.finish(relation)?),
         };
-        Ok(BoundQuery { contents, sink, tables: binder.tables, is_bare, names })
+        let tables = binder.tables;
+        Ok(BoundQuery { query, contents, sink, tables, is_bare, names })
     }
 
     /// The optimised logical plan of a query over tables of cells.
@@ -307,6 +310,8 @@ fn place_of(backend: &dyn Backend) -> String {
 
 /// A query bound to tables of cells.
 struct BoundQuery {
+    /// The query itself, in which paths stand for what is opened in a way of its own.
+    query: Query,
     contents: Contents,
     sink: Option<Sink>,
     tables: Vec<Arc<crate::scan::CellTable>>,

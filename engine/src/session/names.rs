@@ -1,8 +1,9 @@
 //! What the names in a query stand for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, Visit};
+use datafusion::sql::sqlparser::ast::{Expr, Query};
 
 use super::{BoundQuery, Session};
 use crate::bind::{Named, names_in, plain_name, quoted_path};
@@ -14,9 +15,11 @@ use crate::summary::summary;
 
 impl Session {
     /// What the names in a query stand for: attached datasets, views and what they name, stores by path.
-    pub(super) async fn names<N: Visit>(&self, node: &N) -> Result<HashMap<String, Named>, Error> {
+    /// What is warped becomes a path.
+    pub(super) async fn names(&self, query: &mut Query) -> Result<HashMap<String, Named>, Error> {
         let mut found: HashMap<String, Named> = HashMap::new();
-        let mut waiting = names_in(node);
+        self.settle_warps(query, &mut found).await?;
+        let mut waiting = names_in(query);
         while let Some((name, options)) = waiting.pop() {
             let (key, named) = match quoted_path(&name) {
                 Some(path) if is_file_table(&path.value) => continue,
@@ -37,6 +40,9 @@ impl Session {
             }
             match (named, quoted_path(&name)) {
                 (Some(Named::View(query)), _) => {
+                    let mut query = query.as_ref().clone();
+                    self.settle_warps(&mut query, &mut found).await?;
+                    let query = Arc::new(query);
                     waiting.extend(names_in(query.as_ref()));
                     found.insert(key, Named::View(query));
                 }
@@ -52,9 +58,9 @@ impl Session {
     }
 
     /// The summary of the dataset that a query is nothing but the name of.
-    pub(super) fn bare_summary(&self, query: &Query, bound: &BoundQuery) -> Option<DatasetSummary> {
-        let [(name, _)] = names_in(query).try_into().ok()?;
-        let text = query.to_string().replace("FROM ", "");
+    pub(super) fn bare_summary(&self, bound: &BoundQuery) -> Option<DatasetSummary> {
+        let [(name, _)] = names_in(&bound.query).try_into().ok()?;
+        let text = bound.query.to_string().replace("FROM ", "");
         if !bound.is_bare || text.trim() != name.to_string() {
             return None;
         }
@@ -66,7 +72,7 @@ impl Session {
     }
 }
 
-fn store_options(options: &[(String, Expr)]) -> StoreOptions {
+pub(super) fn store_options(options: &[(String, Expr)]) -> StoreOptions {
     let plain = |text: String| text.trim_matches('\'').to_string();
     options.iter().map(|(name, value)| (name.to_ascii_lowercase(), plain(value.to_string()))).collect()
 }

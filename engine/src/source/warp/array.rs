@@ -111,8 +111,7 @@ impl ArraySource for WarpedArray {
     }
 
     async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError> {
-        let failed =
-            |message: String| SourceError::Chunk { array: self.name.clone(), chunk: chunk.to_vec(), message };
+        let failed = |message: String| SourceError::Chunk { array: self.name.clone(), chunk: chunk.to_vec(), message };
         let counts = self.grid.chunk_counts();
         if chunk.len() != counts.len() || chunk.iter().zip(&counts).any(|(index, count)| index >= count) {
             return Err(failed(format!("there are {counts:?} chunks")));
@@ -137,7 +136,9 @@ impl ArraySource for WarpedArray {
                 shape.extend([wanted.height() as u64, wanted.width() as u64]);
                 let plane = (wanted.height() as u64).saturating_mul(wanted.width() as u64);
                 if plane > SOURCE_CELLS_MAX {
-                    return Err(failed(format!("{plane} cells of the source are wanted at once, at most {SOURCE_CELLS_MAX}")));
+                    return Err(failed(format!(
+                        "{plane} cells of the source are wanted at once, at most {SOURCE_CELLS_MAX}"
+                    )));
                 }
                 fetch_box(&self.source, &Region::new(start, shape)).await?
             }
@@ -157,10 +158,10 @@ impl ArraySource for WarpedArray {
 }
 
 /// A chunk of a source, and the cells of it.
-pub(crate) type Piece = (Region, Arc<dyn Chunk>);
+type Piece = (Region, Arc<dyn Chunk>);
 
 /// Fetches the chunks that hold the cells of a box.
-pub(crate) async fn fetch_box(source: &Arc<dyn ArraySource>, wanted: &Region) -> Result<Vec<Piece>, SourceError> {
+async fn fetch_box(source: &Arc<dyn ArraySource>, wanted: &Region) -> Result<Vec<Piece>, SourceError> {
     let grid = source.grid();
     let chunks = grid.chunks_of(wanted);
     let count = chunks.cells().unwrap_or(0);
@@ -207,7 +208,8 @@ impl Chunk for WarpedChunk {
     }
 
     fn read(&self, region: &Region) -> Result<ArrayRef, SourceError> {
-        let is_inside = |d: usize| region.start[d].checked_add(region.shape[d]).is_some_and(|end| end <= self.region.shape[d]);
+        let is_inside =
+            |d: usize| region.start[d].checked_add(region.shape[d]).is_some_and(|end| end <= self.region.shape[d]);
         if region.rank() != self.region.rank() || !(0..region.rank()).all(is_inside) {
             return Err(self.failed(format!("{region:?} does not lie in a chunk of {:?}", self.region.shape)));
         }
@@ -258,13 +260,20 @@ impl WarpedChunk {
         };
         let mut parts = Vec::with_capacity(self.pieces.len());
         for (of_chunk, chunk) in &self.pieces {
-            let mut start: Vec<u64> = place.iter().zip(&self.region.start).map(|(inner, start)| inner + start).collect();
+            let mut start: Vec<u64> =
+                place.iter().zip(&self.region.start).map(|(inner, start)| inner + start).collect();
             start.extend([wanted.rows.0, wanted.columns.0]);
             let mut shape = vec![1; outer];
             shape.extend([wanted.height() as u64, wanted.width() as u64]);
             let Some(part) = of_chunk.intersection(&Region::new(start, shape)) else { continue };
             let values = chunk.read(&part.relative_to(&of_chunk.start))?;
-            parts.push((Window { rows: (part.start[outer], part.end(outer)), columns: (part.start[outer + 1], part.end(outer + 1)) }, values));
+            parts.push((
+                Window {
+                    rows: (part.start[outer], part.end(outer)),
+                    columns: (part.start[outer + 1], part.end(outer + 1)),
+                },
+                values,
+            ));
         }
         match self.resampler.method() {
             Method::Nearest => self.nearest(&wanted, &parts, region, cells),
@@ -334,7 +343,8 @@ impl WarpedChunk {
             let numbers = cast(array, &DataType::Float64).map_err(|error| self.failed(error.to_string()))?;
             let numbers = numbers.as_primitive::<Float64Type>();
             for row in 0..part.height() {
-                let to = ((part.rows.0 - wanted.rows.0) as usize + row) * width + (part.columns.0 - wanted.columns.0) as usize;
+                let to = ((part.rows.0 - wanted.rows.0) as usize + row) * width
+                    + (part.columns.0 - wanted.columns.0) as usize;
                 for column in 0..part.width() {
                     let from = row * part.width() + column;
                     if numbers.is_valid(from) {
@@ -364,7 +374,7 @@ impl WarpedChunk {
 }
 
 /// So many missing cells.
-pub(crate) fn filled_like(data_type: &DataType, nan_is_missing: bool, cells: usize) -> ArrayRef {
+fn filled_like(data_type: &DataType, nan_is_missing: bool, cells: usize) -> ArrayRef {
     match (nan_is_missing, data_type) {
         (true, DataType::Float32) => Arc::new(Float32Array::from(vec![f32::NAN; cells])),
         (true, DataType::Float64) => Arc::new(Float64Array::from(vec![f64::NAN; cells])),

@@ -18,7 +18,9 @@ impl Crs {
     pub fn parse(name: &str) -> Result<Self, String> {
         let name = match name.trim() {
             text if text.starts_with('+') => text.to_string(),
-            text if text.eq_ignore_ascii_case("OGC:CRS84") || text.eq_ignore_ascii_case("WGS84") => "EPSG:4326".to_string(),
+            text if text.eq_ignore_ascii_case("OGC:CRS84") || text.eq_ignore_ascii_case("WGS84") => {
+                "EPSG:4326".to_string()
+            }
             text => match text.split_once(':').filter(|(authority, _)| authority.eq_ignore_ascii_case("EPSG")) {
                 Some((_, code)) => format!("EPSG:{}", code.split('+').next().unwrap_or(code).trim()),
                 None => return Err(format!("expected a reference system as EPSG:32633 or +proj=…, found `{text}`")),
@@ -125,8 +127,10 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_named() {
-        let messages: Vec<String> =
-            ["EPSG:99", "EPSG:999999", "utm", "+proj=nowhere"].iter().filter_map(|name| Crs::parse(name).err()).collect();
+        let messages: Vec<String> = ["EPSG:99", "EPSG:999999", "utm", "+proj=nowhere"]
+            .iter()
+            .filter_map(|name| Crs::parse(name).err())
+            .collect();
         assert_eq!(messages.len(), 4, "{messages:?}");
         assert!(messages[0].contains("EPSG:99") && messages[3].contains("+proj=nowhere"), "{messages:?}");
     }

@@ -67,9 +67,8 @@ pub async fn placed(dataset: &Dataset) -> Result<Placed, SourceError> {
 fn spatial_dimensions(dataset: &Dataset) -> Option<(String, String, &Variable)> {
     let data = dataset.variables.iter().filter(|variable| variable.role == Role::Data);
     data.into_iter().find_map(|variable| {
-        let find = |is_it: fn(&Dataset, &str) -> bool| {
-            variable.dimensions.iter().find(|name| is_it(dataset, name)).cloned()
-        };
+        let find =
+            |is_it: fn(&Dataset, &str) -> bool| variable.dimensions.iter().find(|name| is_it(dataset, name)).cloned();
         Some((find(is_row)?, find(is_column)?, variable))
     })
 }
@@ -132,9 +131,11 @@ async fn regular(dataset: &Dataset, name: &str) -> Result<(f64, f64), SourceErro
         return Err(failed(format!("dimension `{name}`: expected two labels or more, found {}", labels.len())));
     };
     let step = (last - first) / (labels.len() - 1) as f64;
-    let strays = |(place, label): (usize, &f64)| {
-        !((label - (first + step * place as f64)).abs() <= IRREGULAR_MAX * step.abs())
-    };
+    let strays =
+        |(place, label): (usize, &f64)| {
+            let stray = (label - (first + step * place as f64)).abs();
+            stray.is_nan() || stray > IRREGULAR_MAX * step.abs()
+        };
     match labels.iter().enumerate().find(|&cell| strays(cell)) {
         None if step != 0.0 => Ok((first - step / 2.0, step)),
         None => Err(failed(format!("dimension `{name}`: all its labels are {first}"))),

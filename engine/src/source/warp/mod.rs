@@ -17,18 +17,19 @@ mod options;
 mod outputs;
 mod places;
 mod resample;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-pub(crate) use array::{fetch_box, filled_like};
 pub use crs::{Crs, Transformer};
 pub use geobox::{Affine, GeoBox};
 pub use georeference::{Placed, placed};
-pub(crate) use known::known_index;
+use known::known_index;
 pub use options::WarpOptions;
-pub use outputs::{covering, suggested};
+pub use outputs::{bounds_in, covering, suggested};
 pub use places::{Places, Window};
 pub use resample::{Method, Plane, Resampler};
 
@@ -91,7 +92,7 @@ pub async fn warp(dataset: Dataset, options: &WarpOptions) -> Result<Dataset, So
 }
 
 /// The labels of the rows and columns of a box.
-pub(crate) fn spatial_labels(target: &GeoBox) -> Vec<Variable> {
+fn spatial_labels(target: &GeoBox) -> Vec<Variable> {
     let (row_name, column_name) = target.dimension_names();
     let attributes = |axis: &str| {
         let (units, standard_name) = match (target.crs.is_geographic(), axis) {
@@ -107,7 +108,8 @@ pub(crate) fn spatial_labels(target: &GeoBox) -> Vec<Variable> {
         attributes
     };
     let rows: Vec<f64> = (0..target.height).map(|row| target.transform.apply(0.5, row as f64 + 0.5).1).collect();
-    let columns: Vec<f64> = (0..target.width).map(|column| target.transform.apply(column as f64 + 0.5, 0.5).0).collect();
+    let columns: Vec<f64> =
+        (0..target.width).map(|column| target.transform.apply(column as f64 + 0.5, 0.5).0).collect();
     vec![
         known_index(row_name, Arc::new(arrow::array::Float64Array::from(rows)), attributes("Y")),
         known_index(column_name, Arc::new(arrow::array::Float64Array::from(columns)), attributes("X")),

@@ -23,8 +23,10 @@ pub fn suggested(source: &GeoBox, crs: &Crs, resolution: Option<f64>) -> Result<
     let [left, bottom, right, top] = bounds_in(source, crs)?;
     let size = match resolution {
         Some(size) => size,
-        None => diagonal(source, crs).unwrap_or((right - left).hypot(top - bottom))
-            / (source.width as f64).hypot(source.height as f64),
+        None => {
+            diagonal(source, crs).unwrap_or((right - left).hypot(top - bottom))
+                / (source.width as f64).hypot(source.height as f64)
+        }
     };
     let cells = |length: f64| ((length / size + 0.5).floor()).max(1.0);
     let (width, height) = match resolution {

@@ -217,8 +217,11 @@ impl Plane<'_> {
 
 /// The cells along a line that lie between two places, and how much of each does.
 fn covered(low: f64, high: f64, length: usize) -> Option<Vec<(usize, f64)>> {
+    if low.is_nan() || high.is_nan() {
+        return None;
+    }
     let (low, high) = (low.max(0.0), high.min(length as f64));
-    if !(low < high) {
+    if low >= high {
         return None;
     }
     let first = (low + 1e-10).floor() as usize;
@@ -300,5 +303,7 @@ mod tests {
         assert!(plane(&values).sample(Method::Cubic, (2.5, 1.5), (1.0, 1.0)).is_nan());
         assert!(plane(&values).sample(Method::Nearest, (4.1, 1.5), (1.0, 1.0)).is_nan());
         assert!(plane(&values).average([2.0, 1.0, 3.0, 2.0]).is_nan());
+        // A cell that is nowhere on the ground covers nothing.
+        assert!(plane(&values).average([f64::NAN; 4]).is_nan());
     }
 }
