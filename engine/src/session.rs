@@ -10,6 +10,7 @@ mod queries;
 mod settings;
 mod statements;
 mod time_limit;
+mod warps;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -310,7 +311,7 @@ fn place_of(backend: &dyn Backend) -> String {
 
 /// A query bound to tables of cells.
 struct BoundQuery {
-    /// The query itself, in which paths stand for what catalogs name.
+    /// The query itself, in which paths stand for what is opened in a way of its own.
     query: Query,
     contents: Contents,
     sink: Option<Sink>,

@@ -29,6 +29,8 @@ mod store_servers;
 mod tiff;
 #[path = "engine/units.rs"]
 mod units;
+#[path = "engine/warp.rs"]
+mod warp;
 #[path = "engine/zarr/mod.rs"]
 mod zarr;
 #[path = "engine/zarr_writer.rs"]

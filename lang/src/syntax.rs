@@ -12,6 +12,7 @@
 //! | `\|> INTO 'u' CHUNKS (time 365) WITH (codec = 'zstd')` | `\|> CALL into('u', chunks => list(size(time, 365)), with => list(option('codec', 'zstd')))` |
 //! | `\|> PLOT tmin TO 'p.png' WITH (width = 12)` | `\|> CALL plot(item(tmin), to => 'p.png', with => list(option('width', 12)))` |
 //! | `\|> INTO era5 APPEND ALONG time`, `\|> INTO era5 REGION` | `\|> CALL into(era5, append => time)`, `\|> CALL into(era5, region => true)` |
+//! | `\|> WARP TO 'EPSG:3857' USING cubic RESOLUTION 30` | `\|> CALL warp(to => 'EPSG:3857', using => cubic, resolution => 30)` |
 //! | `FROM 'u' WITH (sas = 's')[lat = 1]` | `FROM sel('u', with => list(option('sas', 's')), lat => 1)` |
 //! | `FROM stac('u', ids => ['i']) ASSET 'a'` | `FROM stac('u', ids => ['i'], asset => 'a')` |
 //! | `SHOW COLLECTIONS FROM stac('u')` | `SELECT * FROM stac_collections('u')` |
@@ -30,6 +31,7 @@ mod cells;
 mod later;
 mod steps;
 mod subsets;
+mod warps;
 
 use sqlparser::ast::{Expr, Function, Ident, ObjectName, OrderByExpr, PipeOperator, Query, WindowFrame};
 
@@ -39,6 +41,7 @@ pub(crate) use later::{ClauseValue, LaterStep, later_step};
 pub use steps::array_step;
 pub(crate) use subsets::label_range;
 pub use subsets::subset;
+pub use warps::{Warp, warp};
 
 /// What one selector of a subset asks of its dimension.
 #[derive(Debug, Clone, PartialEq)]

@@ -158,6 +158,9 @@ impl Binder<'_> {
                 self.resample(pipeline, &items, &dimension, &to)
             }
             (Relation::Rows(rows), ArrayStep::Reduce { items, along }) => self.reduce_rows(rows, &items, &along),
+            (_, ArrayStep::Later { verb, .. }) if verb == "WARP" => Err(plain_error(
+                "WARP stands directly after FROM and the name or path of a dataset: selections and other steps come after it",
+            )),
             (_, ArrayStep::Later { verb, .. }) => Err(plain_error(format!("{verb} is not there yet"))),
             (_, ArrayStep::Into { .. } | ArrayStep::Plot { .. }) => {
                 Err(plain_error("INTO and PLOT end a query: nothing comes after them"))

@@ -23,6 +23,7 @@ pub mod open;
 pub mod stac;
 pub mod store;
 pub mod tiff;
+pub mod warp;
 pub mod zarr;
 
 pub use error::SourceError;

@@ -11,12 +11,13 @@ use super::file::SourceFile;
 use super::netcdf;
 use super::store::{Store, StoreOptions, without_secrets};
 use super::tiff;
+use super::warp::{WarpOptions, warp};
 use super::zarr::{self, DecodeOptions};
 use crate::access::AccessPolicy;
 use crate::dataset::Dataset;
 
 /// The options that say how a dataset is read, not how its store is reached.
-const READ_OPTIONS: &[&str] = &["concat", "decode_cf", "format", "nan_as_null", "overview"];
+const READ_OPTIONS: &[&str] = &["concat", "decode_cf", "format", "nan_as_null", "overview", "warp"];
 
 /// How the bytes of a dataset are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,13 +112,19 @@ async fn open_one(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> R
     if format != Format::Tiff && read.contains_key("overview") {
         return Err(wrong(uri, format!("option `overview`: expected a TIFF file, found {format}")));
     }
-    match format {
+    let warped = read.get("warp").map(|text| WarpOptions::parse(text)).transpose();
+    let warped = warped.map_err(|message| wrong(uri, message))?;
+    let dataset = match format {
         Format::Zarr => zarr::open(Store::open_for(uri, &reach, access)?, &decode).await,
         Format::Tiff => tiff::open(SourceFile::open(uri, &reach, access)?, &decode, overview(uri, &read)?).await,
         Format::NetCdf => {
             let (file, group) = split_group(uri).unwrap_or_else(|| (uri.to_string(), String::new()));
             netcdf::open(SourceFile::open(&file, &reach, access)?, &group, &decode).await
         }
+    }?;
+    match warped {
+        None => Ok(dataset),
+        Some(options) => warp(dataset, &options).await,
     }
 }
 

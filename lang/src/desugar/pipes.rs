@@ -241,7 +241,7 @@ fn rewrite_clause(edits: &mut Edits<'_>, clause: Clause, at: usize, end: usize, 
             edits.close(end - 1, at, vec![Token::RParen]);
             rewrite_sizes(edits, at + 1, end);
         }
-        Clause::To | Clause::Using | Clause::WithValue => {
+        Clause::To | Clause::Using | Clause::Resolution | Clause::WithValue => {
             edits.replace(at, argument(&clause.keyword().to_lowercase(), None));
             if at + 1 >= end {
                 edits.expected(&format!("a value after {}", clause.keyword()), end, None);

@@ -34,6 +34,8 @@ pub(crate) enum Clause {
     ToDimension,
     /// `USING method`
     Using,
+    /// `RESOLUTION value`
+    Resolution,
     /// `WITH value`
     WithValue,
     /// `WITH (k = v, …)`
@@ -55,6 +57,7 @@ impl Clause {
             Clause::By => "BY",
             Clause::To | Clause::ToDimension => "TO",
             Clause::Using => "USING",
+            Clause::Resolution => "RESOLUTION",
             Clause::WithValue | Clause::WithOptions => "WITH",
             Clause::Chunks => "CHUNKS",
             Clause::Append => "APPEND",
@@ -81,7 +84,7 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { name: "COARSEN", head: Head::Items, clauses: &[Clause::By, Clause::Using] },
     Verb { name: "RESAMPLE", head: Head::Items, clauses: &[Clause::ToDimension] },
     Verb { name: "INTERP", head: Head::Selectors, clauses: &[Clause::Using] },
-    Verb { name: "WARP", head: Head::Nothing, clauses: &[Clause::To, Clause::Using] },
+    Verb { name: "WARP", head: Head::Nothing, clauses: &[Clause::To, Clause::Using, Clause::Resolution] },
     Verb { name: "ALIGN", head: Head::Sources, clauses: &[Clause::Using] },
     Verb { name: "CONCAT", head: Head::Sources, clauses: &[Clause::Along] },
     Verb { name: "STACK", head: Head::Items, clauses: &[] },

@@ -52,7 +52,7 @@ fn clauses_of(verb: &Verb, call: &mut Call) -> Option<Vec<(&'static str, ClauseV
         let Some(value) = call.take(&clause.keyword().to_lowercase()) else { continue };
         let value = match clause {
             Clause::Along | Clause::Keep => ClauseValue::Names(names_of(&value)?),
-            Clause::To | Clause::Using | Clause::WithValue => ClauseValue::Value(value),
+            Clause::To | Clause::Using | Clause::Resolution | Clause::WithValue => ClauseValue::Value(value),
             // Only verbs that have a view of their own take these.
             Clause::By | Clause::Chunks | Clause::WithOptions => return None,
             Clause::ToDimension | Clause::Append | Clause::Region => return None,

@@ -189,7 +189,7 @@ fn step() -> Text {
         filled("COARSEN % BY %%", [items.clone(), sizes.clone(), maybe(words(&[" USING trim", " USING pad"]))]),
         filled("RESAMPLE % TO % '1 month'", [items.clone(), dimension()]),
         filled("INTERP % = range(0, 1, 2)%", [dimension(), maybe(words(&[" USING bilinear"]))]),
-        filled("WARP TO 'EPSG:3857'%", [maybe(words(&[" USING cubic"]))]),
+        filled("WARP TO 'EPSG:3857'%", [maybe(words(&[" USING cubic", " USING average RESOLUTION 30"]))]),
         filled(
             "ALIGN %%%",
             [
