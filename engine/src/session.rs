@@ -224,7 +224,8 @@ impl Session {
 
     async fn bind(&self, text: &str, query: &Query) -> Result<BoundQuery, Error> {
         let mut query = query.clone();
-        let names = self.names(&mut query).await?;
+        // On the heap: opening stores takes futures that are too large to be moved over the stack again and again.
+        let names = Box::pin(self.names(&mut query)).await?;
         let state = self.shared.context.state();
         let number = self.shared.statements.fetch_add(1, Ordering::Relaxed);
         let mut binder = Binder::new(text, &state, &names, Arc::clone(&self.shared.label_tables), number);

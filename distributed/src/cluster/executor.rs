@@ -41,6 +41,9 @@ const SERVICE_THREADS: usize = 2;
 /// How far the threads of tasks give way to others of the process, as `nice` counts it.
 const WORK_NICENESS: libc::c_int = 10;
 
+/// Planning deeply nested expressions recurses deeply.
+const STACK_BYTES: usize = 8 << 20;
+
 /// A leaving executor cancels its tasks after this: by then the scheduler has taken them back.
 const LEAVING: Duration = Duration::from_millis(500);
 
@@ -151,7 +154,9 @@ fn workers(cores: usize) -> std::io::Result<Runtime> {
         // Where it is refused, tasks have the priority of everything else.
         unsafe { libc::setpriority(0, 0, WORK_NICENESS) };
     };
-    Builder::new_multi_thread().worker_threads(cores.max(1)).on_thread_start(give_way).enable_all().build()
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(cores.max(1)).thread_stack_size(STACK_BYTES).on_thread_start(give_way);
+    builder.enable_all().build()
 }
 
 async fn serve(settings: &ExecutorSettings, work_dir: &Path, workers: &Handle) -> Result<ExecutorEnd, ClusterError> {

@@ -57,7 +57,7 @@ pub fn runtime() -> &'static Runtime {
     // Deep enough stacks for a development build: the engine is asked questions of many thousand terms.
     RUNTIME.get_or_init(|| {
         let builder = &mut Builder::new_multi_thread();
-        builder.worker_threads(4).enable_all().build().expect("a runtime")
+        builder.worker_threads(4).thread_stack_size(8 << 20).enable_all().build().expect("a runtime")
     })
 }
 
