@@ -59,9 +59,9 @@ async fn a_warp_is_a_way_to_open() {
     assert!(attached.len() > 1 && attached.iter().all(|mean| mean.is_finite()), "{attached:?}");
     assert_eq!((&attached, &attached), (&by_path, &by_option));
     // Another size of cells, and the same dataset unwarped in one query.
-    let joined = "SELECT (SELECT avg(tas) FROM climate) AS a, b.m FROM (FROM climate |> WARP TO 'EPSG:3857' RESOLUTION 40000 \
-         |> REDUCE avg(tas) AS m ALONG time, y, x) AS b";
-    let means = (numbers(&session, &joined, "a").await[0], numbers(&session, &joined, "m").await[0]);
+    let joined = "SELECT (SELECT avg(tas) FROM climate) AS a, b.m FROM \
+        (FROM climate |> WARP TO 'EPSG:3857' RESOLUTION 40000 |> REDUCE avg(tas) AS m ALONG time, y, x) AS b";
+    let means = (numbers(&session, joined, "a").await[0], numbers(&session, joined, "m").await[0]);
     assert!((means.0 - means.1).abs() < 1.0, "{means:?}");
     // Labels are those of the other system.
     let labels =
