@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::prelude::SessionConfig;
 use futures::future::BoxFuture;
-use quarray_engine::backend::Backend;
+use quarray_engine::backend::{Backend, Local};
 
 use crate::cluster::Scheduler;
 use crate::cluster::delivery::deliver;
@@ -67,7 +68,21 @@ impl Backend for ClusterBackend {
         plan: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        Ok(deliver(self.order(plan, context)?))
+        match is_for_this_process(plan.as_ref()) {
+            true => Local.execute(plan, context).await,
+            false => Ok(deliver(self.order(plan, context)?)),
+        }
+    }
+
+    fn readied(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        if is_for_this_process(plan.as_ref()) { Local.readied(plan) } else { Ok(plan) }
+    }
+
+    fn place(&self, plan: &Arc<dyn ExecutionPlan>) -> String {
+        match is_for_this_process(plan.as_ref()) {
+            true => Local.place(plan),
+            false => self.cluster().map_or_else(|| self.describe(), str::to_string),
+        }
     }
 
     fn configure(&self, config: SessionConfig) -> SessionConfig {
@@ -82,10 +97,16 @@ impl Backend for ClusterBackend {
     }
 
     fn explain(&self, plan: &Arc<dyn ExecutionPlan>, config: &SessionConfig) -> Result<String> {
-        self.explain_because(plan, config, "the session uses it")
+        match is_for_this_process(plan.as_ref()) {
+            true => Ok(format!("{}, since it reads a catalog", Local.describe())),
+            false => self.explain_because(plan, config, "the session uses it"),
+        }
     }
 
     async fn analyze(&self, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<Option<String>> {
+        if is_for_this_process(plan.as_ref()) {
+            return Ok(None);
+        }
         // Boxed outside of the trait, where the compiler remembers that it may move between threads.
         let measured: BoxFuture<'static, Result<String>> =
             Box::pin(measured(self.order(plan, context)?, self.describe()));
@@ -95,6 +116,12 @@ impl Backend for ClusterBackend {
     fn cluster(&self) -> Option<&str> {
         self.name.as_deref()
     }
+}
+
+/// Whether a plan reads what comes as a stream that this process alone can ask for: the items of a catalog, a page after the
+/// other. The datasets that catalogs name travel like any other.
+fn is_for_this_process(plan: &dyn ExecutionPlan) -> bool {
+    plan.is::<StreamingTableExec>() || plan.children().into_iter().any(|child| is_for_this_process(child.as_ref()))
 }
 
 /// Runs an order, leaves its rows where they are, and tells what was measured there.

@@ -1,5 +1,6 @@
 //! A session: attached datasets, views, settings, and the life of a query on one line.
 
+mod catalogs;
 mod into;
 mod listing;
 mod names;
@@ -310,7 +311,7 @@ fn place_of(backend: &dyn Backend) -> String {
 
 /// A query bound to tables of cells.
 struct BoundQuery {
-    /// The query itself, in which paths stand for what is opened in a way of its own.
+    /// The query itself, in which paths stand for what catalogs name and for what is warped.
     query: Query,
     contents: Contents,
     sink: Option<Sink>,

@@ -1,14 +1,26 @@
 //! The engine's one integration test binary: a module for each area.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "engine/catalog_api.rs"]
+mod catalog_api;
+#[path = "engine/catalog_server.rs"]
+mod catalog_server;
+#[path = "engine/catalogs.rs"]
+mod catalogs;
+#[path = "engine/catalogs_mutated.rs"]
+mod catalogs_mutated;
 #[path = "engine/file_server.rs"]
 mod file_server;
 #[path = "engine/into.rs"]
 mod into;
 #[path = "engine/into_xarray.rs"]
 mod into_xarray;
+#[path = "engine/netcdf/mod.rs"]
+mod netcdf;
 #[path = "engine/outputs.rs"]
 mod outputs;
+#[path = "engine/signing.rs"]
+mod signing;
 #[path = "engine/store_errors.rs"]
 mod store_errors;
 #[path = "engine/store_servers.rs"]

@@ -14,6 +14,8 @@
 //! | `\|> INTO era5 APPEND ALONG time`, `\|> INTO era5 REGION` | `\|> CALL into(era5, append => time)`, `\|> CALL into(era5, region => true)` |
 //! | `\|> WARP TO 'EPSG:3857' USING cubic RESOLUTION 30` | `\|> CALL warp(to => 'EPSG:3857', using => cubic, resolution => 30)` |
 //! | `FROM 'u' WITH (sas = 's')[lat = 1]` | `FROM sel('u', with => list(option('sas', 's')), lat => 1)` |
+//! | `FROM stac('u', ids => ['i']) ASSET 'a'` | `FROM stac('u', ids => ['i'], asset => 'a')` |
+//! | `SHOW COLLECTIONS FROM stac('u')` | `SELECT * FROM stac_collections('u')` |
 //! | `OVER (ALONG lon)` | `OVER (PARTITION BY along(lon))` |
 //! | `z[y-1:y+1, x-1:x+1]` | `cells(z, cell_range(y-1, y+1), cell_range(x-1, x+1))` |
 //! | `z[lat = 1]`, `z[lat = 1:2]` | `cells(z, lat = 1)`, `cells(z, lat = slice(1, 2))` |
@@ -24,14 +26,16 @@
 //! parenthesis gets a `|> SELECT *` after it, for stock sqlparser would read on past the parenthesis.
 
 mod calls;
+mod catalogs;
 mod cells;
 mod later;
 mod steps;
 mod subsets;
 mod warps;
 
-use sqlparser::ast::{Expr, Ident, ObjectName, OrderByExpr, PipeOperator, Query, WindowFrame};
+use sqlparser::ast::{Expr, Function, Ident, ObjectName, OrderByExpr, PipeOperator, Query, WindowFrame};
 
+pub use catalogs::{SourceCall, replace_call, replace_source_call, source_call};
 pub use cells::{cell_reference, window_along};
 pub(crate) use later::{ClauseValue, LaterStep, later_step};
 pub use steps::array_step;
@@ -89,6 +93,8 @@ pub enum SubsetSource {
     Name(ObjectName),
     /// `(query)[…]`
     Query(Box<Query>),
+    /// `stac(…)[…]`
+    Call(Box<Function>),
 }
 
 /// An expression and the name it is given, if any.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "lang/catalogs.rs"]
+mod catalogs;
 #[path = "lang/clusters.rs"]
 mod clusters;
 #[path = "lang/completing.rs"]

@@ -31,8 +31,8 @@ pub struct Args {
     /// Files of statements to run, `-` for standard input.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Statements to run; may be given more than once.
-    #[arg(short, long = "command", value_name = "QUERY")]
+    /// Statements to run; may be given more than once. They may begin with a comment (`-- …`).
+    #[arg(short, long = "command", value_name = "QUERY", allow_hyphen_values = true)]
     pub commands: Vec<String>,
     /// How results are written; by the name of --output if that says, else as a table.
     #[arg(short, long, value_enum)]

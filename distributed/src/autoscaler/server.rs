@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::service::ScalerService;
 use crate::cluster::ClusterError;
 use crate::cluster::local::Threads;
+use crate::cluster::places::listen;
 use crate::control::LocalClusters;
 
 /// A server that runs. It ends when it is dropped.
@@ -21,12 +21,11 @@ pub struct ScalerServer {
 
 impl ScalerServer {
     /// Starts a server that tells of these clusters; port 0 is any that is free.
-    pub async fn start(listen: SocketAddr, clusters: Arc<LocalClusters>) -> Result<Self, ClusterError> {
+    pub async fn start(address: SocketAddr, clusters: Arc<LocalClusters>) -> Result<Self, ClusterError> {
         let threads = Threads::start()?;
         let start = async move {
-            let wrong = |error: std::io::Error| ClusterError::Listen { address: listen.to_string(), error };
-            let listener = TcpListener::bind(listen).await.map_err(wrong)?;
-            let address = listener.local_addr().map_err(wrong)?;
+            let listener = listen(address).await?;
+            let address = listener.local_addr().map_err(ClusterError::system("listen"))?;
             let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
             let served = Server::builder().add_service(ScalerService { clusters }).serve_with_incoming(incoming);
             tokio::spawn(async move {

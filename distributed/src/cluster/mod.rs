@@ -27,7 +27,7 @@ pub mod local;
 pub mod measured;
 pub mod outputs;
 pub mod outside;
-mod places;
+pub(crate) mod places;
 pub mod ports;
 pub mod preparation;
 pub mod processes;

@@ -138,8 +138,8 @@ impl Drop for ExecutorOpening {
     }
 }
 
-/// Listens there.
-async fn listen(address: SocketAddr) -> Result<TcpListener, ClusterError> {
+/// Listens there; port 0 is any that is free.
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, ClusterError> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|error| ClusterError::Listen { address: address.to_string(), error })
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use futures::{Stream, TryStreamExt};
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -18,6 +17,7 @@ use super::security::{Incoming, ServerTls, incoming};
 use super::service::StatementService;
 use super::sessions::{SessionFactory, SessionRules, Sessions};
 use crate::cluster::local::Threads;
+use crate::cluster::places::listen;
 use crate::cluster::{ClusterError, MESSAGE_BYTES_MAX};
 
 /// Statements that run when a server ends have so long to end by themselves.
@@ -62,12 +62,11 @@ impl StatementServer {
         let threads = Threads::start()?;
         let (stop, stopped) = oneshot::channel();
         let start = async move {
-            let listen = settings.listen;
-            let wrong = |error: std::io::Error| ClusterError::Listen { address: listen.to_string(), error };
-            let listener = TcpListener::bind(listen).await.map_err(wrong)?;
-            let address = listener.local_addr().map_err(wrong)?;
+            let listener = listen(settings.listen).await?;
+            let address = listener.local_addr().map_err(ClusterError::system("listen"))?;
             let ServeSettings { idle_max, sessions: make, authenticator, admission, tls, .. } = settings;
-            let sessions = Sessions::new(SessionRules { make, authenticator, admission, idle_max }).map_err(wrong)?;
+            let sessions = Sessions::new(SessionRules { make, authenticator, admission, idle_max })
+                .map_err(ClusterError::system("make keys of sessions"))?;
             let sessions = Arc::new(sessions);
             let service = tokio::spawn(serve(incoming(listener, tls.as_ref()), sessions, workers, stopped));
             Ok((address, service))

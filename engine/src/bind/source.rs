@@ -39,6 +39,7 @@ pub fn names_in<N: Visit>(node: &N) -> Vec<(ObjectName, Vec<(String, datafusion:
                 Some(Subset { source: SubsetSource::Query(query), .. }) => {
                     let _ = query.visit(self);
                 }
+                Some(Subset { source: SubsetSource::Call(_), .. }) => {}
                 None => {
                     if let TableFactor::Table { name, args: None, .. } = factor {
                         self.0.push((name.clone(), Vec::new()));
@@ -102,6 +103,10 @@ impl Binder<'_> {
                 self.error_at(span, format!("brackets need a dataset, and `{name}` is none"))
             })?,
             SubsetSource::Query(query) => self.query(query)?,
+            SubsetSource::Call(call) => {
+                let help = "only the ASSET of a catalog is one";
+                return Err(plain_error(format!("brackets need a dataset, and `{}` is none: {help}", call.name)));
+            }
         };
         let relation = match relation {
             Relation::Cells(pipeline) => Relation::Cells(self.select_cells(pipeline, &subset.selectors)?),
@@ -183,9 +188,11 @@ pub fn aliased(mut relation: Relation, alias: Option<&Ident>) -> Relation {
     relation
 }
 
-/// The name of a store in queries: its last part without the extension.
+/// The name of a store in queries: its last part without the extension; of a pattern, the last part that is none.
 pub fn stem(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or(path).trim_end_matches('/');
-    let last = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    last.strip_suffix(".zarr").unwrap_or(last).to_string()
+    let is_name = |part: &&str| !part.is_empty() && !part.contains(['*', '{', '}']);
+    let last = path.rsplit(['/', '\\']).find(is_name).unwrap_or(path);
+    let ends = [".zarr"].into_iter().chain(crate::source::netcdf::EXTENSIONS);
+    ends.filter_map(|end| last.strip_suffix(end)).next().unwrap_or(last).to_string()
 }

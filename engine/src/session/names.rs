@@ -15,9 +15,11 @@ use crate::summary::summary;
 
 impl Session {
     /// What the names in a query stand for: attached datasets, views and what they name, stores by path.
-    /// What is warped becomes a path.
+    /// Catalogs in it become calls that can be planned, their assets paths. What is
+    /// warped becomes a path too.
     pub(super) async fn names(&self, query: &mut Query) -> Result<HashMap<String, Named>, Error> {
         let mut found: HashMap<String, Named> = HashMap::new();
+        self.settle_catalogs(query, &mut found).await?;
         self.settle_warps(query, &mut found).await?;
         let mut waiting = names_in(query);
         while let Some((name, options)) = waiting.pop() {
@@ -41,6 +43,7 @@ impl Session {
             match (named, quoted_path(&name)) {
                 (Some(Named::View(query)), _) => {
                     let mut query = query.as_ref().clone();
+                    self.settle_catalogs(&mut query, &mut found).await?;
                     self.settle_warps(&mut query, &mut found).await?;
                     let query = Arc::new(query);
                     waiting.extend(names_in(query.as_ref()));

@@ -142,6 +142,7 @@ impl SessionBuilder {
         if let Some(catalog) = context.catalog("datafusion") {
             catalog.register_schema(SYSTEM_SCHEMA, system_schema(Arc::clone(opened.registry()), seen.clone())?)?;
         }
+        crate::source::stac::register(&context, &settings.access);
         let label_tables = LabelTables::default();
         context.register_udf(nearest_label(Arc::clone(&label_tables)));
         let shared = Shared {

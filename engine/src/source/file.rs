@@ -50,6 +50,11 @@ impl SourceFile {
         Self { uri, store: self.store.clone(), key: key.to_string() }
     }
 
+    /// Whether it is a file of this machine, where many small reads cost little.
+    pub fn is_local(&self) -> bool {
+        self.store.local_path().is_some()
+    }
+
     /// Bytes of the file.
     pub async fn size(&self) -> Result<u64, SourceError> {
         self.store.size(&self.key).await?.ok_or_else(|| self.absent())

@@ -15,9 +15,12 @@ use crate::array::{ChunkGrid, Region};
 
 pub mod calendar;
 pub mod cf;
+pub mod concatenated;
 mod error;
 pub mod file;
+pub mod netcdf;
 pub mod open;
+pub mod stac;
 pub mod store;
 pub mod tiff;
 pub mod warp;

@@ -2,8 +2,13 @@
 
 use std::fmt;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
 use super::SourceError;
+use super::concatenated;
 use super::file::SourceFile;
+use super::netcdf;
 use super::store::{Store, StoreOptions, without_secrets};
 use super::tiff;
 use super::warp::{WarpOptions, warp};
@@ -12,7 +17,7 @@ use crate::access::AccessPolicy;
 use crate::dataset::Dataset;
 
 /// The options that say how a dataset is read, not how its store is reached.
-const READ_OPTIONS: &[&str] = &["decode_cf", "format", "nan_as_null", "overview", "warp"];
+const READ_OPTIONS: &[&str] = &["concat", "decode_cf", "format", "nan_as_null", "overview", "warp"];
 
 /// How the bytes of a dataset are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +26,8 @@ pub enum Format {
     Zarr,
     /// A TIFF file: GeoTIFF, cloud-optimised or not.
     Tiff,
+    /// A NetCDF or HDF5 file, or a group of one.
+    NetCdf,
 }
 
 /// The ends of the names of TIFF files.
@@ -34,10 +41,14 @@ impl Format {
     pub fn of(uri: &str, options: &StoreOptions) -> Result<Self, SourceError> {
         match options.get("format").map(|name| name.to_ascii_lowercase()).as_deref() {
             None if has_end(uri, TIFF_NAMES) => Ok(Self::Tiff),
+            None if split_group(uri).is_some() => Ok(Self::NetCdf),
             None => Ok(Self::Zarr),
             Some("zarr") => Ok(Self::Zarr),
             Some("tiff" | "cog") => Ok(Self::Tiff),
-            Some(other) => Err(wrong(uri, format!("option `format`: expected zarr, tiff or cog, found `{other}`"))),
+            Some("netcdf") => Ok(Self::NetCdf),
+            Some(other) => {
+                Err(wrong(uri, format!("option `format`: expected zarr, tiff, cog or netcdf, found `{other}`")))
+            }
         }
     }
 }
@@ -47,6 +58,7 @@ impl fmt::Display for Format {
         formatter.write_str(match self {
             Self::Zarr => "zarr",
             Self::Tiff => "tiff",
+            Self::NetCdf => "netcdf",
         })
     }
 }
@@ -57,26 +69,70 @@ pub fn split_options(options: &StoreOptions) -> (StoreOptions, StoreOptions) {
     options.clone().into_iter().partition(|(name, _)| is_read(name))
 }
 
-/// Describes the dataset at an address, for whoever may touch what the policy says.
+/// Describes the dataset at an address, for whoever may touch what the policy says. A pattern of addresses is one dataset
+/// too, along the dimension that the option `concat` tells. Option `warp` takes it to another reference system.
 ///
 /// # Errors
 /// Those of the format and of the store; [`SourceError::Address`] for an option that cannot be used.
 pub async fn open(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> Result<Dataset, SourceError> {
+    let mut options = options.clone();
+    let warped = options.remove("warp").map(|text| WarpOptions::parse(&text)).transpose();
+    let warped = warped.map_err(|message| wrong(uri, message))?;
+    let dataset = open_where_it_lies(uri, options, access).await?;
+    match warped {
+        None => Ok(dataset),
+        Some(options) => warp(dataset, &options).await,
+    }
+}
+
+async fn open_where_it_lies(
+    uri: &str,
+    mut options: StoreOptions,
+    access: &AccessPolicy,
+) -> Result<Dataset, SourceError> {
+    let along = options.remove("concat");
+    if concatenated::is_pattern(uri) {
+        return open_several(uri.to_string(), along, options, access.clone()).await;
+    }
+    if along.is_some() {
+        let message = "option `concat`: expected the address of several files (`dir/*.nc`), found that of one";
+        return Err(wrong(uri, message.to_string()));
+    }
+    open_one(uri, &options, access).await
+}
+
+/// Describes the dataset of several files.
+fn open_several(
+    uri: String,
+    along: Option<String>,
+    options: StoreOptions,
+    access: AccessPolicy,
+) -> BoxFuture<'static, Result<Dataset, SourceError>> {
+    async move {
+        let files = concatenated::expand(&uri, &split_options(&options).1, &access).await?;
+        let opened = files.into_iter().map(|file| {
+            let (options, access) = (options.clone(), access.clone());
+            async move { open_one(&file, &options, &access).await }.boxed()
+        });
+        concatenated::open(without_secrets(&uri), opened.collect(), along).await
+    }
+    .boxed()
+}
+
+async fn open_one(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> Result<Dataset, SourceError> {
     let (read, reach) = split_options(options);
     let decode = decode_options(uri, &read)?;
     let format = Format::of(uri, &read)?;
     if format != Format::Tiff && read.contains_key("overview") {
         return Err(wrong(uri, format!("option `overview`: expected a TIFF file, found {format}")));
     }
-    let warped = read.get("warp").map(|text| WarpOptions::parse(text)).transpose();
-    let warped = warped.map_err(|message| wrong(uri, message))?;
-    let dataset = match format {
+    match format {
         Format::Zarr => zarr::open(Store::open_for(uri, &reach, access)?, &decode).await,
         Format::Tiff => tiff::open(SourceFile::open(uri, &reach, access)?, &decode, overview(uri, &read)?).await,
-    }?;
-    match warped {
-        None => Ok(dataset),
-        Some(options) => warp(dataset, &options).await,
+        Format::NetCdf => {
+            let (file, group) = split_group(uri).unwrap_or_else(|| (uri.to_string(), String::new()));
+            netcdf::open(SourceFile::open(&file, &reach, access)?, &group, &decode).await
+        }
     }
 }
 
@@ -90,6 +146,21 @@ fn has_end(uri: &str, ends: &[&str]) -> bool {
 fn overview(uri: &str, options: &StoreOptions) -> Result<usize, SourceError> {
     let Some(value) = options.get("overview") else { return Ok(0) };
     value.parse().map_err(|_| wrong(uri, format!("option `overview`: expected a whole number, found `{value}`")))
+}
+
+/// The address of a NetCDF file and the group in it, by the end of the file's name.
+fn split_group(uri: &str) -> Option<(String, String)> {
+    let (place, query) = match uri.find('?').filter(|_| uri.contains("://")) {
+        Some(mark) => uri.split_at(mark),
+        None => (uri, ""),
+    };
+    let parts: Vec<&str> = place.split('/').collect();
+    let is_file = |part: &&str| netcdf::EXTENSIONS.iter().any(|end| part.to_ascii_lowercase().ends_with(end));
+    let at = parts.iter().rposition(is_file)?;
+    let group: Vec<&str> = parts[at + 1..].iter().copied().filter(|part| !part.is_empty()).collect();
+    // A store of another kind in a folder of such a name.
+    let is_other = group.last().is_some_and(|last| last.to_ascii_lowercase().ends_with(".zarr"));
+    (!is_other).then(|| (format!("{}{query}", parts[..=at].join("/")), group.join("/")))
 }
 
 /// How stored values become values.

@@ -4,6 +4,7 @@
 //! What is plain SQL gets no edit, so its syntax tree is what stock sqlparser makes of it.
 
 mod brackets;
+mod catalogs;
 mod cells;
 mod edits;
 mod over;
@@ -23,6 +24,7 @@ pub(crate) use verbs::{Clause, Head, SQL_PIPE_VERBS, VERBS, Verb, verb_named};
 /// The tokens of one statement with its array syntax rewritten.
 pub(crate) fn desugar(lexemes: &[Lexeme]) -> Result<Vec<TokenWithSpan>, Vec<Diagnostic>> {
     let mut edits = Edits::new(lexemes);
+    catalogs::rewrite_show(&mut edits);
     over::rewrite(&mut edits);
     pipes::rewrite(&mut edits);
     sources::rewrite(&mut edits);

@@ -3,6 +3,7 @@
 use sqlparser::tokenizer::Token;
 
 use super::brackets::rewrite_selectors;
+use super::catalogs::rewrite_call;
 use super::edits::{Edits, call_of, plain_word};
 use super::pipes::rewrite_options;
 
@@ -92,7 +93,8 @@ fn rewrite_from_list(edits: &mut Edits<'_>, start: usize) {
 /// Rewrites the source that starts at `start`, if it has brackets or options.
 pub(super) fn rewrite_source(edits: &mut Edits<'_>, start: usize) {
     let start = if edits.is_word(start, &["LATERAL"]) { start + 1 } else { start };
-    let Some(mut end) = source_end(edits, start) else { return };
+    let call_end = rewrite_call(edits, start);
+    let Some(mut end) = call_end.or_else(|| source_end(edits, start)) else { return };
     if edits.is(start, &Token::LParen) && !starts_query(edits, start + 1) {
         // `FROM (a[…] JOIN b)`
         rewrite_source(edits, start + 1);

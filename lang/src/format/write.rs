@@ -32,6 +32,7 @@ pub(super) fn subset(subset: &Subset) -> Option<String> {
     let mut text = match &subset.source {
         SubsetSource::Name(name) => object_name(name),
         SubsetSource::Query(query) => format!("({})", shown(query)),
+        SubsetSource::Call(function) => shown(function),
     };
     if !subset.options.is_empty() {
         text += &format!(" {}", options(&subset.options));
@@ -137,6 +138,7 @@ fn source_item((source, alias): &(Subset, Option<Ident>)) -> Option<String> {
     let text = match (&source.source, source.selectors.is_empty() && source.options.is_empty()) {
         (SubsetSource::Name(name), true) => object_name(name),
         (SubsetSource::Query(query), true) => format!("({})", shown(query)),
+        (SubsetSource::Call(function), true) => shown(function),
         (_, false) => subset(source)?,
     };
     Some(aliased(&text, alias.as_ref()))

@@ -3,6 +3,7 @@
 use sqlparser::ast::{BinaryOperator, Expr, Ident, TableFactor};
 
 use super::calls::{Call, arguments_of, call_name, object_name_of, options_of, unless_null};
+use super::catalogs::is_plain_call;
 use super::{Selector, Subset, SubsetSource};
 
 /// The subset that a table factor is, or `None` when it has neither brackets nor options.
@@ -27,6 +28,7 @@ pub(super) fn subset_of_call(mut call: Call, alias: Option<Ident>) -> Option<Sub
     let [source]: [Expr; 1] = call.positional.try_into().ok()?;
     let source = match source {
         Expr::Subquery(query) => SubsetSource::Query(query),
+        Expr::Function(function) if is_plain_call(&function) => SubsetSource::Call(Box::new(function)),
         other => SubsetSource::Name(object_name_of(&other)?),
     };
     Some(Subset { source, options, selectors: selectors_of(call.named), alias })

@@ -17,6 +17,7 @@ mod pty;
 mod refused;
 mod replica;
 mod secured;
+mod seed;
 mod served;
 mod session;
 

@@ -104,7 +104,7 @@ fn schema() -> StoreSchema {
     schema
 }
 
-fn variable(name: &str, dimensions: &[&str], chunk_shape: &[u64], units: &str) -> VariableSchema {
+pub fn variable(name: &str, dimensions: &[&str], chunk_shape: &[u64], units: &str) -> VariableSchema {
     let is_time = name == "time";
     VariableSchema {
         name: name.to_string(),

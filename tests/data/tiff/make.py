@@ -59,6 +59,7 @@ def main():
     write("uint7_pixel.tif", RNG.integers(0, 2**7, (3, 21, 37), dtype="uint8"), nbits=7, interleave="pixel")
     for bits in (9, 12):
         write(f"uint{bits}.tif", RNG.integers(0, 2**bits, (2, 21, 37), dtype="uint16"), nbits=bits, interleave="pixel", **tiles)
+    write("uint24_little.tif", RNG.integers(0, 2**24, (2, 21, 37), dtype="uint32"), nbits=24, interleave="pixel", compress="lzw")
     for bits in (17, 24):
         write(f"uint{bits}.tif", RNG.integers(0, 2**bits, (1, 21, 37), dtype="uint32"), nbits=bits, endianness="big")
     floats = smooth((2, 40, 37), "float32")
@@ -81,10 +82,12 @@ def main():
     write("sparse.tif", np.where(np.mgrid[0:3, 0:100, 0:90][1] > 60, 7, 3).astype("uint8"), nodata=3, sparse_ok=True, interleave="band", tiled=True, blockxsize=16, blockysize=16)
     write("strips.tif", smooth((1, 700, 1200), "uint8") // 200, compress="packbits", blockysize=1)
     write("jpeg_cmyk.tif", smooth((4, 40, 48), "uint8"), compress="jpeg", photometric="cmyk", interleave="pixel", jpeg_quality=90)
+    write("jpeg_four.tif", smooth((4, 40, 48), "uint8"), compress="jpeg", photometric="rgb", interleave="pixel", jpeg_quality=90)
     write("jpeg_420.tif", smooth((3, 64, 64), "uint8"), compress="jpeg", photometric="ycbcr", interleave="pixel", jpeg_quality=90, tiled=True, blockxsize=32, blockysize=32)
     write("webp_lossless.tif", smooth((4, 40, 48), "uint8"), compress="webp", webp_lossless=True, interleave="pixel")
-    write("no_place.tif", smooth((1, 9, 9), "uint8"), crs=None, transform=rasterio.Affine.identity())
     write("turned.tif", smooth((1, 9, 9), "uint8"), transform=rasterio.Affine(5, 1, 100, 1, -5, 200))
+    write("sinusoidal.tif", smooth((1, 9, 9), "uint8"), crs="+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs")
+    write("albers.tif", smooth((1, 9, 9), "uint8"), crs="+proj=aea +lat_1=30 +lat_2=45.5 +lat_0=23 +lon_0=-96 +x_0=1 +y_0=2 +a=6378137 +rf=298.257222101 +units=m +no_defs")
     write("point.tif", smooth((1, 9, 9), "uint8"), after=lambda file: file.update_tags(AREA_OR_POINT="Point"))
     golden = {}
     for folder in ("made", "others"):
@@ -93,6 +96,7 @@ def main():
     with open(os.path.join(HERE, "golden.json"), "w") as file:
         json.dump(golden, file, indent=0, allow_nan=False)
         file.write("\n")
+
 
 
 def digest(cells):

@@ -116,3 +116,33 @@ fn pictures_on_two_executors() {
     }
     runtime().block_on(cluster.shut_down());
 }
+
+/// Executors open the files again, from the address and the options alone.
+#[test]
+fn netcdf_on_two_executors() {
+    let data = here().join("data/netcdf");
+    let cluster = cluster(2);
+    let send = send_to(&cluster.backend());
+    let settings = Settings { grid: true, threads: 2, block_bytes: 64 };
+    let cases = [
+        ("nc4.nc", "FROM ds |> REDUCE avg(packed), max(unsigned) AS u ALONG x"),
+        ("cdf2.nc", "FROM ds |> REDUCE sum(flux) ALONG time"),
+        ("nc4.nc/deep/er", "SELECT sum(cells) AS s FROM ds"),
+        ("newer.h5", "SELECT sum(btree2) AS s, max(extensible) AS m FROM ds"),
+        ("part_{1,2,3}.nc", "FROM ds |> REDUCE avg(heat), count(land) AS n ALONG y"),
+    ];
+    for (file, query) in cases {
+        let (alone, sent) = (settings.session(), settings.session());
+        send(&sent);
+        let answers = [&alone, &sent].map(|session| {
+            attach(session, "ds", &data.join(file)).unwrap();
+            match run(session, query) {
+                Ending::Rows(answer) => answer,
+                other => panic!("{file}: {query}: expected rows, found {other:?}"),
+            }
+        });
+        assert!(answers[0].rows() > 0, "{file}: {query}");
+        same(&answers[0], &answers[1], 0.0, &format!("{file}: {query}"));
+    }
+    runtime().block_on(cluster.shut_down());
+}

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::middleware;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -14,6 +13,7 @@ use super::guard::{Guard, guard};
 use super::routes::{Routes, routes};
 use crate::cluster::ClusterError;
 use crate::cluster::local::Threads;
+use crate::cluster::places::listen;
 use crate::metrics::Metrics;
 use crate::serve::dashboard::{Dashboard, Watched};
 
@@ -55,10 +55,8 @@ impl HttpServer {
         let threads = Threads::start()?;
         let (stop, stopped) = oneshot::channel();
         let start = async move {
-            let listen = settings.listen;
-            let wrong = |error: std::io::Error| ClusterError::Listen { address: listen.to_string(), error };
-            let listener = TcpListener::bind(listen).await.map_err(wrong)?;
-            let address = listener.local_addr().map_err(wrong)?;
+            let listener = listen(settings.listen).await?;
+            let address = listener.local_addr().map_err(ClusterError::system("listen"))?;
             let dashboard = Dashboard::start(settings.watched);
             let rules = Arc::new(Guard { access: settings.access, names: settings.names });
             let shared = Arc::new(Routes::new(Arc::clone(&dashboard), settings.metrics));

@@ -119,7 +119,10 @@ fn web(uri: &str, options: &StoreOptions) -> Result<Address, String> {
     let host = url.host_str().ok_or("expected the name of a server, found none")?.to_string();
     let account = [".blob.core.windows.net", ".dfs.core.windows.net"].iter().find_map(|end| host.strip_suffix(end));
     let signed = url.query_pairs().any(|(name, _)| name == "sig");
-    let has_credentials = || AZURE_CREDENTIALS.iter().any(|name| options.contains_key(*name));
+    let has_credentials = || {
+        let is_signed = options.get("sign").is_some_and(|value| !matches!(value.trim(), "none" | "false"));
+        is_signed || AZURE_CREDENTIALS.iter().any(|name| options.contains_key(*name))
+    };
     let Some(account) = account.filter(|_| signed || has_credentials()) else {
         // Keys are appended to the path, so it ends without a slash.
         let path = url.path().trim_end_matches('/').to_string();

@@ -14,8 +14,9 @@ use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore, R
 use url::Url;
 
 use super::address::Address;
-use super::environment::Environment;
+use super::environment::{Environment, SUBSCRIPTION_KEY};
 use super::options::Options;
+use super::signing::{self, SignedStore, TokenProvider, Tokens};
 
 /// An object store, the place in it, and whether requests to it are signed.
 pub(super) struct Opened {
@@ -161,6 +162,22 @@ fn azure_builder(environment: &Environment) -> MicrosoftAzureBuilder {
     }
 }
 
+fn with_azure_options(mut builder: MicrosoftAzureBuilder, options: &Options) -> MicrosoftAzureBuilder {
+    for (option, name) in [
+        ("endpoint", AzureConfigKey::Endpoint),
+        ("key", AzureConfigKey::AccessKey),
+        ("token", AzureConfigKey::Token),
+        ("client_id", AzureConfigKey::ClientId),
+        ("client_secret", AzureConfigKey::ClientSecret),
+        ("tenant_id", AzureConfigKey::AuthorityId),
+    ] {
+        if let Some(value) = options.get(option) {
+            builder = builder.with_config(name, value);
+        }
+    }
+    builder
+}
+
 fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Result<Opened, String> {
     let settings = environment.settings::<AzureConfigKey>("AZURE_");
     let of_environment = |wanted: AzureConfigKey| settings.iter().find(|(name, _)| *name == wanted);
@@ -172,7 +189,9 @@ fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Re
     if place.account.is_some() && options.get("account").is_some_and(|other| other != account) {
         return Err(format!("the URL names account `{account}`, and option `account` another one"));
     }
-    let own = options.get("sas").or(place.sas).is_some()
+    let tokens = tokens(account, place, options, environment)?;
+    let own = tokens.is_some()
+        || options.get("sas").or(place.sas).is_some()
         || ["key", "token", "client_id", "client_secret"].iter().any(|o| options.get(o).is_some());
     // What the environment holds for one account is not shown to another.
     let foreign = environment_account.is_some_and(|other| other != account);
@@ -192,18 +211,7 @@ fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Re
         }
         builder = builder.with_config(*name, value);
     }
-    for (option, name) in [
-        ("endpoint", AzureConfigKey::Endpoint),
-        ("key", AzureConfigKey::AccessKey),
-        ("token", AzureConfigKey::Token),
-        ("client_id", AzureConfigKey::ClientId),
-        ("client_secret", AzureConfigKey::ClientSecret),
-        ("tenant_id", AzureConfigKey::AuthorityId),
-    ] {
-        if let Some(value) = options.get(option) {
-            builder = builder.with_config(name, value);
-        }
-    }
+    builder = with_azure_options(builder, options);
     let pairs = sas.map(sas_pairs).transpose()?;
     if let Some(pairs) = &pairs {
         builder = builder.with_sas_authorization(pairs.clone());
@@ -223,12 +231,37 @@ fn azure(place: &AzurePlace, options: &Options, environment: &Environment) -> Re
     if endpoint.starts_with("http://") && allow_http.as_deref() != Some("true") {
         return Err(format!("the endpoint {endpoint} is not encrypted: expected https, or option `allow_http`"));
     }
-    let builder = builder.with_account(account).with_container_name(place.container).with_skip_signature(!signed);
+    let mut builder = builder.with_account(account).with_container_name(place.container).with_skip_signature(!signed);
+    if let Some(tokens) = tokens.filter(|_| signed) {
+        builder = builder.with_credentials(Arc::new(TokenProvider(tokens.clone())));
+        let mut opened = finish(builder.build(), place.key, signed)?;
+        opened.objects = Arc::new(SignedStore::new(opened.objects, tokens));
+        return Ok(opened);
+    }
     let mut opened = finish(builder.build(), place.key, signed)?;
     if let Some(pairs) = pairs.filter(|_| signed) {
         opened.deleter = Some(azure_deleter(&endpoint, place.container, &pairs, environment)?);
     }
     Ok(opened)
+}
+
+/// The tokens that a store is signed for with, if option `sign` names an endpoint of them.
+fn tokens(
+    account: &str,
+    place: &AzurePlace,
+    options: &Options,
+    environment: &Environment,
+) -> Result<Option<Tokens>, String> {
+    let Some(endpoint) = options.get("sign").map(signing::endpoint).transpose()?.flatten() else { return Ok(None) };
+    let others = ["sas", "key", "token", "client_id", "client_secret"].iter().find(|name| options.get(name).is_some());
+    if let Some(other) = others.copied().or(place.sas.map(|_| "sas")) {
+        return Err(format!("options `sign` and `{other}` are two ways to sign: expected one of them"));
+    }
+    let guard = environment.guard();
+    // In a session of someone else's the endpoint is someone else's choice, and may be anyone's.
+    let shows_key = guard.is_none() || signing::is_planetary_computer(&endpoint);
+    let key = environment.get(SUBSCRIPTION_KEY).filter(|_| shows_key);
+    Ok(Some(Tokens::of(&endpoint, account, place.container, key, guard)))
 }
 
 /// Deletes blobs with a SAS one by one. The store itself does it in batches, whose requests have to be authorized one by

@@ -6,6 +6,7 @@ use super::address::{Address, is_plain_path, without_secrets};
 use super::environment::Environment;
 use super::network::NetworkGuard;
 use super::options::Options;
+use super::signing;
 use super::{Store, StoreOptions};
 use crate::access::{AccessPolicy, Confinement, outside};
 use crate::source::SourceError;
@@ -59,6 +60,15 @@ fn reached(uri: &str, options: &StoreOptions, confinement: &Confinement) -> Resu
         let is_allowed = Address::parse(endpoint, &none).is_ok_and(|address| confinement.urls().allow(&address, &none));
         if !is_allowed {
             return Err(refused("option `endpoint` is not below a URL that the server gives access to".to_string()));
+        }
+    }
+    let signing = checked.get("sign").map(signing::endpoint).transpose();
+    if let Some(endpoint) = signing.map_err(refused)?.flatten() {
+        let none = StoreOptions::new();
+        let is_allowed =
+            Address::parse(&endpoint, &none).is_ok_and(|address| confinement.urls().allow(&address, &none));
+        if !is_allowed {
+            return Err(refused("option `sign` is not below a URL that the server gives access to".to_string()));
         }
     }
     Ok(address)

@@ -4,6 +4,9 @@ use std::str::FromStr;
 
 use super::network::NetworkGuard;
 
+/// The key that the Planetary Computer knows whoever asks for tokens by.
+pub(super) const SUBSCRIPTION_KEY: &str = "PC_SDK_SUBSCRIPTION_KEY";
+
 /// Variables whose name begins with `AWS_`, `AZURE_` or `GOOGLE_`, and the few others that name credentials.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Environment {
@@ -17,7 +20,7 @@ impl Environment {
     pub(super) fn of_process() -> Self {
         let names = |name: &str| {
             ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix))
-                || ["SERVICE_ACCOUNT", "IDENTITY_ENDPOINT", "MSI_ENDPOINT", "HOME"].contains(&name)
+                || ["SERVICE_ACCOUNT", "IDENTITY_ENDPOINT", "MSI_ENDPOINT", "HOME", SUBSCRIPTION_KEY].contains(&name)
         };
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -13,7 +13,7 @@ pub(super) struct Redactor {
 }
 
 /// Options whose values may be shown.
-pub(crate) const PUBLIC_OPTIONS: [&str; 18] = [
+pub(crate) const PUBLIC_OPTIONS: [&str; 19] = [
     "account",
     "account_name",
     "allow_http",
@@ -27,6 +27,7 @@ pub(crate) const PUBLIC_OPTIONS: [&str; 18] = [
     "request_payer",
     "service_account",
     "service_account_path",
+    "sign",
     "tenant_id",
     "timeout",
     "virtual_hosted_style",

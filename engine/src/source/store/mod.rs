@@ -34,6 +34,8 @@ mod options;
 mod portable;
 mod prefix;
 mod remote;
+mod signing;
+mod web;
 
 pub(crate) use address::without_secrets;
 pub use arriving::Arriving;
@@ -42,6 +44,8 @@ pub(crate) use key::check as check_key;
 pub use local::LocalFile;
 pub use portable::Portable;
 pub use prefix::UrlPrefixes;
+pub(crate) use signing::usual_signing;
+pub(crate) use web::{DOCUMENT_BYTES_MAX, WebClient, WebRequest};
 
 /// Options of a store, credentials among them: names in lower case, values as text.
 ///

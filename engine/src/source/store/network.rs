@@ -15,7 +15,10 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
 };
 
-use super::UrlPrefixes;
+use url::Url;
+
+use super::address::Address;
+use super::{StoreOptions, UrlPrefixes};
 
 /// Which addresses may be reached.
 #[derive(Debug, Clone)]
@@ -41,6 +44,20 @@ enum Refused {
 impl NetworkGuard {
     pub(super) fn new(urls: UrlPrefixes, may_reach_private: bool) -> Self {
         Self { rules: Arc::new(Rules { urls, may_reach_private }) }
+    }
+}
+
+impl NetworkGuard {
+    /// Whether an address begins with what the rules name.
+    pub(super) fn allows(&self, address: &Address) -> bool {
+        self.rules.urls.allow(address, &StoreOptions::new())
+    }
+
+    /// Refuses a request to an address that may not be reached, in words.
+    pub(super) async fn admit(&self, url: &Url) -> Result<(), String> {
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        self.rules.check(url.scheme(), host, port).await.map_err(|refused| refused.to_string())
     }
 }
 

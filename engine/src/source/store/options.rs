@@ -16,11 +16,12 @@ enum For {
 }
 
 /// Every option: its name, its other names, the stores it is for.
-const TABLE: [(&str, &[&str], For); 23] = [
+const TABLE: [(&str, &[&str], For); 24] = [
     ("anonymous", &["anon", "skip_signature"], For::Remote),
     ("allow_http", &[], For::Remote),
     ("missing_is_forbidden", &[], For::Remote),
     ("timeout", &[], For::Remote),
+    ("sign", &[], For::Remote),
     ("instance_credentials", &[], For::Cloud),
     ("endpoint", &["endpoint_url", "base_url"], For::Cloud),
     ("region", &[], For::S3),

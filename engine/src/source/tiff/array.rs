@@ -158,7 +158,8 @@ impl TiffChunk {
         match mask {
             None => Ok(values),
             Some(mask) => {
-                let plane = Region::new(vec![0, region.start[1], region.start[2]], vec![1, region.shape[1], region.shape[2]]);
+                let plane =
+                    Region::new(vec![0, region.start[1], region.start[2]], vec![1, region.shape[1], region.shape[2]]);
                 let there = gathered(mask, &plane, &[1, shape[1], shape[2]], &[0])?;
                 masked(values, &there, self.meaning.nan_is_missing)
             }

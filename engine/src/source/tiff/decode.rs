@@ -111,7 +111,8 @@ fn paste(encoded: &EncodedWindow, block: &EncodedBlock, decoded: Option<&[u8]>, 
     for (place, band) in window.bands.clone().enumerate() {
         let band_in_block = if layout.is_planar { 0 } else { band as usize };
         for row in rows.clone() {
-            let to = ((place as u64 * height + row - window.rows.start) * width + columns.start - window.columns.start) as usize;
+            let to = ((place as u64 * height + row - window.rows.start) * width + columns.start - window.columns.start)
+                as usize;
             let Some(to) = cells.get_mut(to * size..(to + count) * size) else { continue };
             let Some(decoded) = decoded else {
                 to.chunks_exact_mut(size).for_each(|cell| cell.copy_from_slice(fill));

@@ -135,7 +135,9 @@ async fn read_one(reader: &mut Reader, form: Form, offset: u64) -> Result<(Direc
     let (count_width, entry_width) = form.entry_widths();
     let count = form.order.number(&reader.bytes(offset, count_width).await?);
     if count > ENTRIES_MAX {
-        return Err(reader.wrong(&format!("the directory at {offset} has {count} entries, expected at most {ENTRIES_MAX}")));
+        return Err(
+            reader.wrong(&format!("the directory at {offset} has {count} entries, expected at most {ENTRIES_MAX}"))
+        );
     }
     let entries_at = offset.saturating_add(count_width);
     let entries = reader.bytes(entries_at, count * entry_width).await?;

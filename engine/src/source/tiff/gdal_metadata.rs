@@ -60,7 +60,8 @@ pub(super) fn bands(xml: &str) -> BTreeMap<u64, BandMetadata> {
         match role {
             Some("scale") => bands.entry(sample).or_default().scale = number(),
             Some("offset") => bands.entry(sample).or_default().offset = number(),
-            Some("description") => bands.entry(sample).or_default().description = Some(unescaped(text)),
+            // GDAL escapes texts, and the XML writer does so again.
+            Some("description") => bands.entry(sample).or_default().description = Some(unescaped(&unescaped(text))),
             _ => {}
         }
     }
@@ -104,13 +105,15 @@ mod tests {
 
     #[test]
     fn items_of_bands() {
-        let xml = "<GDALMetadata>\n <Item name=\"A\">x</Item>\n <Item name='D' sample='1' role='description'>a &lt; b</Item>\
+        let xml = "<GDALMetadata>\n <Item name=\"A\">x</Item>\n <Item name='D' sample='1' role='description'>a &amp;lt; b</Item>\
                    <Item name=\"OFFSET\" sample=\"0\" role=\"offset\">-2.5</Item><Item name=\"SCALE\" sample=\"0\" role=\"scale\">1e-4</Item></GDALMetadata>";
         let found = bands(xml);
         let first = BandMetadata { description: None, scale: Some(1e-4), offset: Some(-2.5) };
         let second = BandMetadata { description: Some("a < b".into()), ..BandMetadata::default() };
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [(0, first), (1, second)]);
-        for broken in ["<Item", "<Item sample=\"0\" role=\"scale\">1", "<Item sample=\"0 role=>1</Item>", "<Item sample=é>"] {
+        for broken in
+            ["<Item", "<Item sample=\"0\" role=\"scale\">1", "<Item sample=\"0 role=>1</Item>", "<Item sample=é>"]
+        {
             assert!(bands(broken).is_empty(), "{broken}");
         }
     }

@@ -10,7 +10,7 @@ pub(super) struct Georeference {
     pub transform: Option<[f64; 6]>,
     /// The EPSG code of the horizontal system.
     pub epsg: Option<u32>,
-    /// The system as `EPSG:32633` or `EPSG:32633+3855`.
+    /// The system as `EPSG:32633` or `EPSG:32633+3855`, or as `+proj=sinu …` where it has no code.
     pub crs: Option<String>,
     /// Whether values are those of points.
     pub pixel_is_point: bool,
@@ -30,11 +30,12 @@ pub(super) fn of(directory: &Directory) -> Georeference {
     // With many tie points alone the reference system is that of these, and the cells lie in none.
     let is_tied = transform.is_none() && tie_points.len() > 6;
     let epsg = keys.epsg.filter(|_| !is_tied);
-    let crs = epsg.and_then(|code| match keys.vertical {
+    let named = epsg.and_then(|code| match keys.vertical {
         None => Some(format!("EPSG:{code}")),
         Some(Some(vertical)) => Some(format!("EPSG:{code}+{vertical}")),
         Some(None) => None,
     });
+    let crs = named.or(keys.proj.filter(|_| !is_tied));
     Georeference { transform, epsg, crs, pixel_is_point: keys.pixel_is_point }
 }
 

@@ -64,8 +64,11 @@ pub(super) struct EncodedBlock {
 impl Image {
     /// The picture that a directory describes.
     pub fn new(reader: &Reader, directory: &Directory) -> Result<Self, SourceError> {
-        let layout = Layout::of(&reader.uri, directory)
-            .map_err(|(what, found)| SourceError::Unsupported { array: reader.uri.clone(), what, found })?;
+        let layout = Layout::of(&reader.uri, directory).map_err(|(what, found)| SourceError::Unsupported {
+            array: reader.uri.clone(),
+            what,
+            found,
+        })?;
         let names = match layout.is_tiled && directory.table(tags::TILE_OFFSETS).is_some() {
             true => (tags::TILE_OFFSETS, tags::TILE_BYTE_COUNTS),
             // Some writers put tiles under the names of strips.
@@ -109,7 +112,8 @@ impl Image {
         let wanted: Vec<Range<u64>> = ranges.iter().flatten().cloned().collect();
         let mut fetched = self.file.read_ranges(&wanted).await?.into_iter();
         let bytes = ranges.iter().map(|range| range.as_ref().and_then(|_| fetched.next()));
-        let blocks = places.iter().zip(bytes).map(|(&(row, column), bytes)| EncodedBlock { row, column, bytes }).collect();
+        let blocks =
+            places.iter().zip(bytes).map(|(&(row, column), bytes)| EncodedBlock { row, column, bytes }).collect();
         Ok(Ok(EncodedWindow { image: self.clone(), window, blocks }))
     }
 

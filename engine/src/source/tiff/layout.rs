@@ -17,6 +17,9 @@ const SIDE_MAX: u64 = 1 << 24;
 /// A strip without compression is cut into pieces of about as many bytes.
 const PIECE_BYTES: u64 = 1 << 20;
 
+/// Amounts of inks.
+const INKS: u64 = 5;
+
 /// Colours of which brightness stands apart.
 pub(super) const YCBCR: u64 = 6;
 
@@ -78,7 +81,8 @@ impl Layout {
             return Err(("block size", format!("of {block_height} rows and {block_width} columns")));
         }
         let lerc = directory.numbers(tags::LERC_PARAMETERS);
-        let compression = Compression::of(number(tags::COMPRESSION, 1), &lerc).map_err(|found| ("compression", found))?;
+        let compression =
+            Compression::of(number(tags::COMPRESSION, 1), &lerc).map_err(|found| ("compression", found))?;
         let mut layout = Self {
             uri: uri.to_string(),
             width,
@@ -117,6 +121,9 @@ impl Layout {
         match self.photometric {
             YCBCR if self.compression != Compression::Jpeg => {
                 return Err(("photometric interpretation", format!("YCbCr in {}", self.compression.name())));
+            }
+            INKS if self.bands == 4 => {
+                return Err(("photometric interpretation", "CMYK".to_string()));
             }
             8..=10 | 32844 | 32845 => {
                 return Err(("photometric interpretation", format!("{} (CIE Lab, or logarithmic)", self.photometric)));

@@ -23,6 +23,7 @@ mod image;
 mod labels;
 mod layout;
 mod predictor;
+mod projection;
 mod reader;
 mod sample;
 mod scene;

@@ -4,14 +4,26 @@ use super::bytes::ByteOrder;
 use super::sample::native;
 
 /// Rows of whole samples from the differences between them (predictor 2), in this machine's byte order.
-pub(super) fn undo_differences(stored: Vec<u8>, row_bytes: usize, size: usize, bands: usize, order: ByteOrder) -> Vec<u8> {
+pub(super) fn undo_differences(
+    stored: Vec<u8>,
+    row_bytes: usize,
+    size: usize,
+    bands: usize,
+    order: ByteOrder,
+) -> Vec<u8> {
     let mut bytes = native(stored, size, order);
     for row in bytes.chunks_exact_mut(row_bytes.max(1)) {
         match size {
             1 => add_before::<1>(row, bands, |a, b| [a[0].wrapping_add(b[0])]),
-            2 => add_before::<2>(row, bands, |a, b| u16::from_ne_bytes(a).wrapping_add(u16::from_ne_bytes(b)).to_ne_bytes()),
-            4 => add_before::<4>(row, bands, |a, b| u32::from_ne_bytes(a).wrapping_add(u32::from_ne_bytes(b)).to_ne_bytes()),
-            _ => add_before::<8>(row, bands, |a, b| u64::from_ne_bytes(a).wrapping_add(u64::from_ne_bytes(b)).to_ne_bytes()),
+            2 => add_before::<2>(row, bands, |a, b| {
+                u16::from_ne_bytes(a).wrapping_add(u16::from_ne_bytes(b)).to_ne_bytes()
+            }),
+            4 => add_before::<4>(row, bands, |a, b| {
+                u32::from_ne_bytes(a).wrapping_add(u32::from_ne_bytes(b)).to_ne_bytes()
+            }),
+            _ => add_before::<8>(row, bands, |a, b| {
+                u64::from_ne_bytes(a).wrapping_add(u64::from_ne_bytes(b)).to_ne_bytes()
+            }),
         }
     }
     bytes

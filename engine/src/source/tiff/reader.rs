@@ -44,7 +44,8 @@ impl Reader {
         if self.told > TOLD_BYTES_MAX {
             return Err(self.wrong(&format!("more than {TOLD_BYTES_MAX} bytes of tags")));
         }
-        if let Some(bytes) = part(0, &self.start, offset, end).or_else(|| part(self.last.0, &self.last.1, offset, end)) {
+        if let Some(bytes) = part(0, &self.start, offset, end).or_else(|| part(self.last.0, &self.last.1, offset, end))
+        {
             return Ok(bytes);
         }
         let ahead = end.max(offset.saturating_add(START_BYTES)).min(self.size);

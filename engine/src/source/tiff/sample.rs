@@ -147,7 +147,9 @@ impl Sample {
             (_, 8) => stored,
             (Float, 16) => widened_floats::<2>(&stored, |bits| half::f16::from_bits(bits as u16).to_f32(), order),
             (Float, 24) => widened_floats::<3>(&stored, float_of_24_bits, order),
-            (_, 24) => stored.as_chunks::<3>().0.iter().flat_map(|bytes| (order.number(bytes) as u32).to_ne_bytes()).collect(),
+            // GDAL writes the highest byte first where the lowest is of all other numbers, and the other way round.
+            (_, 24) if order == ByteOrder::Little => widened_ints(&stored, ByteOrder::Big),
+            (_, 24) => widened_ints(&stored, ByteOrder::Little),
             (_, 16 | 32 | 64) => native(stored, self.size(), order),
             _ => unpacked(&stored, samples_per_row, self.bits),
         }
@@ -176,6 +178,10 @@ pub(super) fn native(mut bytes: Vec<u8>, size: usize, order: ByteOrder) -> Vec<u
     bytes
 }
 
+fn widened_ints(stored: &[u8], order: ByteOrder) -> Vec<u8> {
+    stored.as_chunks::<3>().0.iter().flat_map(|bytes| (order.number(bytes) as u32).to_ne_bytes()).collect()
+}
+
 fn widened_floats<const SIZE: usize>(stored: &[u8], widen: impl Fn(u32) -> f32, order: ByteOrder) -> Vec<u8> {
     stored.as_chunks::<SIZE>().0.iter().flat_map(|bytes| widen(order.number(bytes) as u32).to_ne_bytes()).collect()
 }
@@ -196,7 +202,13 @@ fn float_of_24_bits(bits: u32) -> f32 {
 fn unpacked(stored: &[u8], samples_per_row: usize, bits: u32) -> Vec<u8> {
     let row_bytes = (samples_per_row * bits as usize).div_ceil(8).max(1);
     let rows = stored.len() / row_bytes;
-    let size = if bits <= 8 { 1 } else if bits <= 16 { 2 } else { 4 };
+    let size = if bits <= 8 {
+        1
+    } else if bits <= 16 {
+        2
+    } else {
+        4
+    };
     let mut samples = Vec::with_capacity(rows * samples_per_row * size);
     for row in stored.chunks_exact(row_bytes) {
         let (mut held, mut held_bits, mut bytes) = (0u64, 0u32, row.iter());
@@ -232,12 +244,14 @@ mod tests {
         assert_eq!(unpacked(&[0xab, 0xc0], 3, 4), [0xa, 0xb, 0xc]);
         let twelve = unpacked(&[0xab, 0xcd, 0xef], 2, 12);
         assert_eq!(twelve, [0xabcu16.to_ne_bytes(), 0xdefu16.to_ne_bytes()].concat());
-        assert_eq!(sample(Unsigned, 24).widened(vec![1, 2, 3], 1, ByteOrder::Big), 0x01_02_03u32.to_ne_bytes());
+        assert_eq!(sample(Unsigned, 24).widened(vec![1, 2, 3], 1, ByteOrder::Little), 0x01_02_03u32.to_ne_bytes());
     }
 
     #[test]
     fn small_floats() {
-        for (bits, expected) in [(0x3f_0000, 1.0), (0xbf_8000, -1.5), (0, 0.0), (0x00_0001, 2f32.powi(-78)), (0x7f_0000, f32::INFINITY)] {
+        for (bits, expected) in
+            [(0x3f_0000, 1.0), (0xbf_8000, -1.5), (0, 0.0), (0x00_0001, 2f32.powi(-78)), (0x7f_0000, f32::INFINITY)]
+        {
             assert_eq!(float_of_24_bits(bits), expected, "{bits:x}");
         }
         assert!(float_of_24_bits(0x7f_0001).is_nan());

@@ -32,7 +32,8 @@ pub struct Scene {
     pub transform: Option<[f64; 6]>,
     /// The EPSG code of the (horizontal) reference system, where the file names one.
     pub epsg: Option<u32>,
-    /// The reference system as `EPSG:32633`, or with its vertical one as `EPSG:32633+3855`.
+    /// The reference system as `EPSG:32633`, with its vertical one as `EPSG:32633+3855`, or in the words of PROJ
+    /// (`+proj=sinu …`) where it has no code and is one of the common ones.
     pub crs: Option<String>,
     /// Whether the file says that its values are those of points, not of areas. The transform is one of corners anyway.
     pub pixel_is_point: bool,
@@ -136,7 +137,9 @@ impl Scene {
         let is_packed = self.bands.iter().any(Band::is_packed);
         let decodings: Vec<Decoding> = match attributes.contains_key("scales") {
             false => vec![Decoding::new(&stored, &attributes, None, rules)],
-            true => self.bands.iter().map(|band| Decoding::new(&stored, &self.own(band, is_packed), None, rules)).collect(),
+            true => {
+                self.bands.iter().map(|band| Decoding::new(&stored, &self.own(band, is_packed), None, rules)).collect()
+            }
         };
         let Some((data_type, nan_is_missing)) =
             decodings.first().map(|decoding| (decoding.data_type().clone(), decoding.nan_is_missing()))

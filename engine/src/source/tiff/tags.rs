@@ -23,6 +23,7 @@ pub(super) const MODEL_PIXEL_SCALE: u16 = 33550;
 pub(super) const MODEL_TIEPOINT: u16 = 33922;
 pub(super) const MODEL_TRANSFORMATION: u16 = 34264;
 pub(super) const GEO_KEY_DIRECTORY: u16 = 34735;
+pub(super) const GEO_FLOATS: u16 = 34736;
 pub(super) const GDAL_METADATA: u16 = 42112;
 pub(super) const GDAL_NODATA: u16 = 42113;
 pub(super) const LERC_PARAMETERS: u16 = 50674;
@@ -31,7 +32,7 @@ pub(super) const LERC_PARAMETERS: u16 = 50674;
 pub(super) const TABLES: [u16; 4] = [STRIP_OFFSETS, STRIP_BYTE_COUNTS, TILE_OFFSETS, TILE_BYTE_COUNTS];
 
 /// The other tags, which are read with their directory.
-pub(super) const READ: [u16; 22] = [
+pub(super) const READ: [u16; 23] = [
     NEW_SUBFILE_TYPE,
     IMAGE_WIDTH,
     IMAGE_LENGTH,
@@ -51,6 +52,7 @@ pub(super) const READ: [u16; 22] = [
     MODEL_TIEPOINT,
     MODEL_TRANSFORMATION,
     GEO_KEY_DIRECTORY,
+    GEO_FLOATS,
     GDAL_METADATA,
     GDAL_NODATA,
     LERC_PARAMETERS,

@@ -49,7 +49,10 @@ pub(super) fn dataset(store: Store, hierarchy: Hierarchy, options: &DecodeOption
 
 /// The dimensions as the data have them, outermost first: those of the variable with the most of them, then those of the
 /// others. A store lists its arrays in an order of its own, often that of the alphabet.
-fn in_the_order_of_data(mut dimensions: Vec<Dimension>, variables: &[Variable]) -> Vec<Dimension> {
+pub(in crate::source) fn in_the_order_of_data(
+    mut dimensions: Vec<Dimension>,
+    variables: &[Variable],
+) -> Vec<Dimension> {
     let mut variables: Vec<&Variable> = variables.iter().collect();
     variables.sort_by_key(|variable| (variable.role != Role::Data, std::cmp::Reverse(variable.dimensions.len())));
     let names: Vec<&String> = variables.iter().flat_map(|variable| &variable.dimensions).collect();

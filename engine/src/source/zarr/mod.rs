@@ -9,19 +9,19 @@
 //! what cannot be read is a [`SourceError`] that names the array.
 
 mod array;
-mod assemble;
+pub(in crate::source) mod assemble;
 mod chunk;
-mod codec;
+pub(in crate::source) mod codec;
 mod dimensions;
 mod encoded;
 mod fill;
 mod hierarchy;
 mod json;
 mod metadata;
-mod number;
-mod runs;
+pub(in crate::source) mod number;
+pub(in crate::source) mod runs;
 mod shard;
-mod stored_type;
+pub(in crate::source) mod stored_type;
 
 use crate::dataset::Dataset;
 use crate::source::SourceError;

@@ -7,7 +7,7 @@ pub(super) type F16 = <Float16Type as ArrowPrimitiveType>::Native;
 
 /// A kind of number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Number {
+pub(in crate::source) enum Number {
     Int8,
     Int16,
     Int32,

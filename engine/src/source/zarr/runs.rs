@@ -6,7 +6,7 @@ use crate::array::Region;
 
 /// The runs of a box of cells inside an array, in C order: where each begins, in cells; all are equally long.
 #[derive(Debug)]
-pub(super) struct Runs {
+pub(in crate::source) struct Runs {
     /// Cells in each run.
     pub length: u64,
     /// How many runs there are.
@@ -59,7 +59,7 @@ impl Runs {
 }
 
 /// Cells from one index to the next along each dimension, in C order.
-pub(super) fn strides(shape: &[u64]) -> Vec<u64> {
+pub(in crate::source) fn strides(shape: &[u64]) -> Vec<u64> {
     let mut strides = vec![1; shape.len()];
     for d in (1..shape.len()).rev() {
         strides[d - 1] = strides[d] * shape[d];

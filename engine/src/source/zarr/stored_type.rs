@@ -13,7 +13,7 @@ use crate::source::calendar::Calendar;
 
 /// What one cell holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum StoredType {
+pub(in crate::source) enum StoredType {
     /// One byte, 0 or 1.
     Bool,
     /// A number.
@@ -34,7 +34,7 @@ pub(super) enum StoredType {
 
 /// How long a tick of numpy's times is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tick {
+pub(in crate::source) enum Tick {
     /// That many nanoseconds.
     Nanoseconds(i64),
     /// That many microseconds.

@@ -27,7 +27,7 @@ async fn cells_that_are_there() {
     let mut checked = 0;
     for (name, golden) in golden(&data("golden.json")) {
         let path = data(&name);
-        if golden.get("error").is_some() || golden["dtypes"][0] == "complex64" {
+        if golden.get("error").is_some() || golden["dtypes"][0] == "complex64" || name.ends_with("cmyk.tif") {
             continue;
         }
         let found = sums(&path, &[]).await;

@@ -79,7 +79,9 @@ pub async fn bytes_of(variable: &Variable) -> Result<Vec<u8>, SourceError> {
         let data = values.to_data();
         let values = &data.buffers()[0].as_slice()[data.offset() * size..];
         let row_bytes = region.shape[2] as usize * size;
-        for (number, row) in values.chunks_exact(row_bytes).take((region.shape[0] * region.shape[1]) as usize).enumerate() {
+        for (number, row) in
+            values.chunks_exact(row_bytes).take((region.shape[0] * region.shape[1]) as usize).enumerate()
+        {
             let band = region.start[0] + number as u64 / region.shape[1];
             let y = region.start[1] + number as u64 % region.shape[1];
             let at = ((band * shape[1] + y) * shape[2] + region.start[2]) as usize * size;

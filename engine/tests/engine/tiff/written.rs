@@ -56,6 +56,9 @@ impl Written {
 
 const CELLS: u32 = 512;
 
+/// Names and values of options.
+type Options<'a> = &'a [(&'a str, &'a str)];
+
 fn directory(tags: &[(u16, Tag)], next: u32) -> Vec<u8> {
     let mut bytes = (tags.len() as u16).to_le_bytes().to_vec();
     for (tag, value) in tags {
@@ -123,7 +126,12 @@ async fn strips_whose_lengths_are_not_told() {
 #[tokio::test]
 async fn a_picture_as_large_as_can_be() {
     let side = 1 << 24;
-    let other = vec![(322, Tag::Short(512)), (323, Tag::Short(512)), (324, Tag::Longs(u32::MAX, CELLS)), (325, Tag::Longs(u32::MAX, CELLS))];
+    let other = vec![
+        (322, Tag::Short(512)),
+        (323, Tag::Short(512)),
+        (324, Tag::Longs(u32::MAX, CELLS)),
+        (325, Tag::Longs(u32::MAX, CELLS)),
+    ];
     let mut tags = strip(side, side, other);
     tags.retain(|(tag, _)| !matches!(tag, 273 | 279));
     let written = Written::new(&tags, &[0; 64 << 10]);
@@ -153,8 +161,14 @@ async fn errors_say_what_is_wrong() {
             strip(1 << 20, 1 << 20, vec![(259, Tag::Short(8)), (278, Tag::Long(1 << 20))]),
             "unsupported block size of 1099511627776 bytes, more than 1073741824",
         ),
-        (strip(4, 2, vec![(322, Tag::Short(0)), (323, Tag::Short(16))]), "unsupported block size of 16 rows and 0 columns"),
-        (strip(4, 2, vec![(33550, Tag::Longs(1 << 30, 8))]), "tag 33550 has 4294967296 bytes, expected at most 4194304"),
+        (
+            strip(4, 2, vec![(322, Tag::Short(0)), (323, Tag::Short(16))]),
+            "unsupported block size of 16 rows and 0 columns",
+        ),
+        (
+            strip(4, 2, vec![(33550, Tag::Longs(1 << 30, 8))]),
+            "tag 33550 has 4294967296 bytes, expected at most 4194304",
+        ),
         (strip(4, 2, vec![(33550, Tag::Longs(999, 8))]), "3996 bytes at 8: the file has 520 of them"),
         (strip(4, 2, vec![(259, Tag::Short(8))]), "chunk [0, 0, 0]: deflate: corrupt deflate stream"),
         (strip(4, 2, vec![(259, Tag::Short(32773))]), "chunk [0, 0, 0]: 1 bytes of 8 in the block"),
@@ -180,5 +194,27 @@ async fn headers_that_are_none() {
     ];
     for (bytes, expected) in cases {
         assert_eq!(Written::of(bytes).message().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn formats_and_options() {
+    let written = Written::new(&strip(4, 2, Vec::new()), &[0; 8]);
+    for name in ["picture", "picture.TIFF", "picture.gtiff", "picture.cog", "picture.dat"] {
+        let path = written.folder.path().join(name);
+        std::fs::copy(written.path(), &path).unwrap();
+        let is_told = [("format", if name == "picture" { "tiff" } else { "COG" })];
+        let options = if name.ends_with("dat") || name == "picture" { &is_told[..] } else { &[] };
+        assert!(open_file(&path, options).await.is_ok(), "{name}");
+    }
+    let cases: [(&str, Options, &str); 4] = [
+        ("written.tif", &[("overview", "first")], "option `overview`: expected a whole number, found `first`"),
+        ("written.tif", &[("overview", "1")], "overview 1: expected at most 0, the overviews that there are"),
+        ("written.zarr", &[("overview", "1")], "option `overview`: expected a TIFF file, found zarr"),
+        ("none.tif", &[], "there is no such file"),
+    ];
+    for (name, options, expected) in cases {
+        let message = open_file(&written.folder.path().join(name), options).await.unwrap_err().to_string();
+        assert!(message.ends_with(expected) && message.contains(name), "{message}");
     }
 }

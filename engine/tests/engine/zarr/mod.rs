@@ -5,5 +5,5 @@ mod cf;
 mod corpus;
 mod hostile;
 mod mutants;
-mod reading;
-mod scratch;
+pub mod reading;
+pub mod scratch;

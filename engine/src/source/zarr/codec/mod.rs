@@ -25,6 +25,16 @@ pub(super) use blosc::{BlockReader, wait_for_places};
 pub(super) use parse::parse;
 pub(super) use summary::summary;
 
+/// Decodes what Zstandard encoded to `size` bytes, for other formats that pack with it.
+pub(in crate::source) fn unpack_zstd(encoded: Bytes, size: usize) -> Result<Bytes, String> {
+    compressors::Zstd.decode(encoded, Some(size))
+}
+
+/// Decodes what blosc encoded to `size` bytes, for other formats that pack with it.
+pub(in crate::source) fn unpack_blosc(encoded: Bytes, size: usize) -> Result<Bytes, String> {
+    blosc::Blosc.decode(encoded, Some(size))
+}
+
 /// One codec.
 trait Step: Debug + Send + Sync {
     /// The bytes that were encoded; `size` of them, where that is known.

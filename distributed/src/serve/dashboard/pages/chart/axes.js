@@ -66,3 +66,15 @@ export class Tip {
     this.element.hidden = true;
   }
 }
+
+// A canvas of that size, in the pixels of the screen, ready to be drawn on in those of the page.
+export function sheet(canvas, width, height) {
+  const scale = devicePixelRatio || 1;
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  canvas.style.height = `${height}px`;
+  const context = canvas.getContext("2d");
+  context.scale(scale, scale);
+  context.font = `12px ${getComputedStyle(canvas.parentElement).fontFamily}`;
+  return context;
+}

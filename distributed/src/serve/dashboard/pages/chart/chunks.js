@@ -2,7 +2,7 @@
 
 import { count, percent, plural } from "../format.js";
 import { colour } from "../theme.js";
-import { Tip, whenResized } from "./axes.js";
+import { Tip, sheet, whenResized } from "./axes.js";
 
 const LEFT = 76;
 const BOTTOM = 44;
@@ -35,14 +35,7 @@ export class ChunkChart {
     const room = width - LEFT - 2;
     this.cellWidth = room / this.columns;
     this.cellHeight = Math.max(3, Math.min(22, Math.max(this.cellWidth, 140 / this.rows), 260 / this.rows));
-    const height = TOP + this.rows * this.cellHeight + BOTTOM;
-    const scale = devicePixelRatio || 1;
-    this.canvas.width = Math.round(width * scale);
-    this.canvas.height = Math.round(height * scale);
-    this.canvas.style.height = `${height}px`;
-    const context = this.canvas.getContext("2d");
-    context.scale(scale, scale);
-    context.font = `12px ${getComputedStyle(this.parent).fontFamily}`;
+    const context = sheet(this.canvas, width, TOP + this.rows * this.cellHeight + BOTTOM);
     this.drawCells(context);
     this.drawNames(context, width, across, down);
     this.canvas.setAttribute("aria-label", `${this.map.variable}: ${wordsOf(this.map)}`);

@@ -2,7 +2,7 @@
 
 import { count, plural, seconds } from "../format.js";
 import { colour, stageNumber } from "../theme.js";
-import { Tip, timeStep, whenResized } from "./axes.js";
+import { Tip, sheet, timeStep, whenResized } from "./axes.js";
 
 const LABEL = 168;
 const RIGHT = 12;
@@ -72,14 +72,7 @@ export class LaneChart {
     const width = this.parent.clientWidth;
     if (!width) return;
     this.arrange();
-    const scale = devicePixelRatio || 1;
-    const height = this.bottom + AXIS;
-    this.canvas.width = Math.round(width * scale);
-    this.canvas.height = Math.round(height * scale);
-    this.canvas.style.height = `${height}px`;
-    const context = this.canvas.getContext("2d");
-    context.scale(scale, scale);
-    context.font = `12px ${getComputedStyle(this.parent).fontFamily}`;
+    const context = sheet(this.canvas, width, this.bottom + AXIS);
     this.x = (time) => LABEL + (time / this.span) * (width - LABEL - RIGHT);
     this.drawAxis(context, width);
     this.drawNames(context);

@@ -1,0 +1,203 @@
+//! Catalogs in FROM: their assets are opened before a query is bound, and what is left is a call that can be planned.
+
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query, TableAlias, TableFactor, UnaryOperator, Value as Literal, Visit, VisitMut, Visitor, VisitorMut,
+};
+use quarray_lang::diagnostic::Diagnostic;
+use quarray_lang::syntax::{SourceCall, replace_call, replace_source_call, source_call};
+use serde_json::{Map, Value, json};
+
+use super::Session;
+use super::names::store_options;
+use crate::bind::{Named, stem};
+use crate::catalog::open_dataset;
+use crate::error::Error;
+use crate::source::stac::{AssetAddress, COLLECTIONS_FUNCTION, ITEMS_FUNCTION, open_asset};
+use crate::source::store::StoreOptions;
+
+/// Options that somebody signs for a store with by himself.
+const CREDENTIALS: [&str; 9] =
+    ["key", "account_key", "access_key", "sas", "sas_token", "sas_key", "token", "bearer_token", "client_secret"];
+
+/// A catalog in FROM.
+#[derive(Debug, Clone)]
+struct CatalogCall {
+    function: String,
+    uri: String,
+    /// The arguments by name.
+    given: Map<String, Value>,
+    /// Options of the dataset that an asset is.
+    options: StoreOptions,
+}
+
+impl Session {
+    /// Opens the assets that a query names in catalogs, and puts paths in their places that `found` knows; catalogs
+    /// themselves become calls that the planner reads.
+    pub(super) async fn settle_catalogs(
+        &self,
+        query: &mut Query,
+        found: &mut HashMap<String, Named>,
+    ) -> Result<(), Error> {
+        let mut paths: HashMap<u64, String> = HashMap::new();
+        for call in catalogs_in(query)? {
+            if !call.given.contains_key("asset") || paths.contains_key(&call.mark()) {
+                continue;
+            }
+            let AssetAddress { uri, mut options } = open_asset(&call.uri, &call.given, self.access()).await?;
+            if call.options.keys().any(|name| CREDENTIALS.contains(&name.as_str())) && !call.given.contains_key("sign")
+            {
+                options.remove("sign");
+            }
+            options.extend(call.options.clone());
+            // What is `#` on is no place: datasets of one address that are opened differently have different names.
+            let path = format!("{}#{:x}", crate::source::store::without_secrets(&uri), call.mark());
+            let dataset = open_dataset(&stem(&path), &uri, &options, self.access()).await?;
+            found.insert(path.clone(), Named::Dataset(dataset));
+            paths.insert(call.mark(), path);
+        }
+        match VisitMut::visit(query, &mut Settle { paths }) {
+            ControlFlow::Break(error) => Err(error),
+            ControlFlow::Continue(()) => Ok(()),
+        }
+    }
+}
+
+impl CatalogCall {
+    /// The catalog that a table factor is, if it is one.
+    fn of(factor: &TableFactor) -> Result<Option<Self>, Error> {
+        let Some(SourceCall { name, positional, named, options, has_brackets }) = source_call(factor) else {
+            return Ok(None);
+        };
+        if name != ITEMS_FUNCTION && name != COLLECTIONS_FUNCTION {
+            return Ok(None);
+        }
+        let uri = match positional.first().map(constant).transpose()? {
+            Some(Value::String(uri)) => uri,
+            _ => return Err(wrong(format!("{name}: expected the address of a catalog in quotes"))),
+        };
+        let mut given = match (positional.get(1).map(constant).transpose()?, positional.len()) {
+            (None, _) => Map::new(),
+            // What this makes of a call.
+            (Some(Value::String(given)), 2) => serde_json::from_str(&given)
+                .map_err(|_| wrong(format!("{name}: expected arguments by name, as in `collection => 'x'`")))?,
+            _ => return Err(wrong(format!("{name}: expected arguments by name, as in `collection => 'x'`"))),
+        };
+        for (argument, value) in named {
+            given.insert(argument.value.to_ascii_lowercase(), constant(&value)?);
+        }
+        let mut options = store_options(&options);
+        if given.contains_key("asset") {
+            // Signing is a matter of the asset, wherever it is said.
+            if let Some(sign) = options.remove("sign") {
+                given.insert("sign".to_string(), Value::String(sign));
+            }
+        }
+        if has_brackets && !given.contains_key("asset") {
+            return Err(wrong(format!("brackets need a dataset, and `{name}(…)` is none: ASSET '…' names one of it")));
+        }
+        Ok(Some(Self { function: name, uri, given, options }))
+    }
+
+    fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.uri, Value::Object(self.given.clone()).to_string(), &self.options).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// Every catalog in FROM.
+fn catalogs_in(query: &Query) -> Result<Vec<CatalogCall>, Error> {
+    struct Found(Vec<CatalogCall>);
+    impl Visitor for Found {
+        type Break = Error;
+
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
+            match CatalogCall::of(factor) {
+                Ok(call) => self.0.extend(call),
+                Err(error) => return ControlFlow::Break(error),
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut found = Found(Vec::new());
+    match Visit::visit(query, &mut found) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(found.0),
+    }
+}
+
+/// Puts paths and plain calls in the places of catalogs.
+struct Settle {
+    paths: HashMap<u64, String>,
+}
+
+impl VisitorMut for Settle {
+    type Break = Error;
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        let call = match CatalogCall::of(factor) {
+            Ok(Some(call)) => call,
+            Ok(None) => return ControlFlow::Continue(()),
+            Err(error) => return ControlFlow::Break(error),
+        };
+        if let Some(path) = self.paths.get(&call.mark()) {
+            replace_source_call(factor, path);
+            return ControlFlow::Continue(());
+        }
+        let mut given = call.given;
+        if !call.options.is_empty() {
+            given.insert("options".to_string(), json!(call.options));
+        }
+        if let TableFactor::Table { alias, .. } = factor {
+            alias.get_or_insert_with(|| table_alias(Ident::new(&call.function)));
+        }
+        replace_call(factor, &call.function, &[&call.uri, &Value::Object(given).to_string()]);
+        ControlFlow::Continue(())
+    }
+}
+
+fn table_alias(name: Ident) -> TableAlias {
+    TableAlias { explicit: false, name, columns: Vec::new(), at: None }
+}
+
+/// The value of a constant.
+fn constant(expression: &Expr) -> Result<Value, Error> {
+    let expected = || wrong(format!("expected a constant in the arguments of a catalog, found `{expression}`"));
+    Ok(match expression {
+        Expr::Nested(inner) => constant(inner)?,
+        Expr::Value(value) => literal(&value.value).ok_or_else(expected)?,
+        Expr::TypedString(typed) => literal(&typed.value.value).ok_or_else(expected)?,
+        Expr::UnaryOp { op: UnaryOperator::Plus, expr } => constant(expr)?,
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match constant(expr)? {
+            Value::Number(number) => match number.as_i64().and_then(i64::checked_neg) {
+                Some(number) => json!(number),
+                None => json!(-number.as_f64().ok_or_else(expected)?),
+            },
+            _ => return Err(expected()),
+        },
+        Expr::Array(array) => Value::Array(array.elem.iter().map(constant).collect::<Result<_, _>>()?),
+        _ => return Err(expected()),
+    })
+}
+
+fn literal(value: &Literal) -> Option<Value> {
+    Some(match value {
+        Literal::SingleQuotedString(text) => Value::String(text.clone()),
+        Literal::Boolean(value) => Value::Bool(*value),
+        Literal::Null => Value::Null,
+        Literal::Number(digits, _) => match digits.parse::<i64>() {
+            Ok(number) => json!(number),
+            Err(_) => json!(digits.parse::<f64>().ok()?),
+        },
+        _ => return None,
+    })
+}
+
+fn wrong(message: String) -> Error {
+    Error::Bind(Diagnostic::new(message))
+}
