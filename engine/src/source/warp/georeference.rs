@@ -131,11 +131,10 @@ async fn regular(dataset: &Dataset, name: &str) -> Result<(f64, f64), SourceErro
         return Err(failed(format!("dimension `{name}`: expected two labels or more, found {}", labels.len())));
     };
     let step = (last - first) / (labels.len() - 1) as f64;
-    let strays =
-        |(place, label): (usize, &f64)| {
-            let stray = (label - (first + step * place as f64)).abs();
-            stray.is_nan() || stray > IRREGULAR_MAX * step.abs()
-        };
+    let strays = |(place, label): (usize, &f64)| {
+        let stray = (label - (first + step * place as f64)).abs();
+        stray.is_nan() || stray > IRREGULAR_MAX * step.abs()
+    };
     match labels.iter().enumerate().find(|&cell| strays(cell)) {
         None if step != 0.0 => Ok((first - step / 2.0, step)),
         None => Err(failed(format!("dimension `{name}`: all its labels are {first}"))),
