@@ -70,12 +70,26 @@ pub fn split_options(options: &StoreOptions) -> (StoreOptions, StoreOptions) {
 }
 
 /// Describes the dataset at an address, for whoever may touch what the policy says. A pattern of addresses is one dataset
-/// too, along the dimension that the option `concat` tells.
+/// too, along the dimension that the option `concat` tells. Option `warp` takes it to another reference system.
 ///
 /// # Errors
 /// Those of the format and of the store; [`SourceError::Address`] for an option that cannot be used.
 pub async fn open(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> Result<Dataset, SourceError> {
     let mut options = options.clone();
+    let warped = options.remove("warp").map(|text| WarpOptions::parse(&text)).transpose();
+    let warped = warped.map_err(|message| wrong(uri, message))?;
+    let dataset = open_where_it_lies(uri, options, access).await?;
+    match warped {
+        None => Ok(dataset),
+        Some(options) => warp(dataset, &options).await,
+    }
+}
+
+async fn open_where_it_lies(
+    uri: &str,
+    mut options: StoreOptions,
+    access: &AccessPolicy,
+) -> Result<Dataset, SourceError> {
     let along = options.remove("concat");
     if concatenated::is_pattern(uri) {
         return open_several(uri.to_string(), along, options, access.clone()).await;
@@ -112,19 +126,13 @@ async fn open_one(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> R
     if format != Format::Tiff && read.contains_key("overview") {
         return Err(wrong(uri, format!("option `overview`: expected a TIFF file, found {format}")));
     }
-    let warped = read.get("warp").map(|text| WarpOptions::parse(text)).transpose();
-    let warped = warped.map_err(|message| wrong(uri, message))?;
-    let dataset = match format {
+    match format {
         Format::Zarr => zarr::open(Store::open_for(uri, &reach, access)?, &decode).await,
         Format::Tiff => tiff::open(SourceFile::open(uri, &reach, access)?, &decode, overview(uri, &read)?).await,
         Format::NetCdf => {
             let (file, group) = split_group(uri).unwrap_or_else(|| (uri.to_string(), String::new()));
             netcdf::open(SourceFile::open(&file, &reach, access)?, &group, &decode).await
         }
-    }?;
-    match warped {
-        None => Ok(dataset),
-        Some(options) => warp(dataset, &options).await,
     }
 }
 

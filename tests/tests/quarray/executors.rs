@@ -93,6 +93,11 @@ fn pictures_on_two_executors() {
         ("strips", "FROM ds |> REDUCE sum(band_data) AS s, count(band_data) AS n ALONG x"),
         ("masked", "FROM ds |> REDUCE avg(band_data) AS a, count(band_data) AS n ALONG y, x"),
         ("scaled", "FROM ds |> REDUCE avg(band_data) AS a ALONG band"),
+        (
+            "masked",
+            "FROM ds |> WARP TO 'EPSG:3857' USING cubic |> REDUCE sum(band_data) AS s, count(band_data) AS n ALONG x",
+        ),
+        ("strips", "FROM ds |> WARP TO 'EPSG:4326' RESOLUTION 0.001 |> REDUCE count(band_data) AS n ALONG lon"),
         ("sparse", "FROM ds |> WHERE band_data > 5 |> REDUCE count(band_data) AS n ALONG y"),
     ] {
         let path = here().join(format!("data/tiff/made/{name}.tif"));
