@@ -146,7 +146,8 @@ impl ArrayReader {
         let values = read_box(self.source.grid(), &bounding, &chunks)?;
         let values = self.select(values, region, &bounding)?;
         timer.done();
-        let bytes = values.get_array_memory_size();
+        // Of the block alone: a chunk that is stored as it is may be one buffer under many blocks.
+        let bytes = values.to_data().get_slice_memory_size().unwrap_or_else(|_| values.get_array_memory_size());
         metrics.decoded.add(bytes);
         totals().add_decoded(values.len() as u64, bytes as u64);
         if let Some(progress) = progress {

@@ -95,7 +95,7 @@ fn what_is_measured_is_what_executors_did() {
     let read = line("BlockReadExec: ");
     assert!(read.contains("chunks 20 of 26") && read.contains("chunks_read=20"), "{text}");
     // 100 × 40 × 37 cells of four bytes, stored as they are.
-    assert!(read.contains("bytes_read=592.0 K"), "{text}");
+    assert!(read.contains("bytes_read=592.0 K") && read.contains("bytes_decoded=592.0 K"), "{text}");
     assert!(line("GridReduceFinalExec: ").contains("output_rows=100"), "{text}");
     assert!(!text.contains("ran again") && !text.contains("measured in this process"), "{text}");
     // Nothing is left of what was measured.
