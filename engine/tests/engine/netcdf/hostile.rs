@@ -40,13 +40,7 @@ fn mutant(good: &[u8], round: usize, numbers: &mut Numbers) -> Vec<u8> {
         // What describes a file is where it hurts.
         let reach = [64, 1024, 4096, bytes.len()][numbers.below(4)];
         let at = numbers.below(reach.min(bytes.len()));
-        bytes[at] = match numbers.below(6) {
-            0 => 0,
-            1 => 0xff,
-            2 => 0x7f,
-            3 => numbers.below(256) as u8,
-            _ => bytes[at] ^ 1 << numbers.below(8),
-        };
+        bytes[at] = numbers.spoilt(bytes[at]);
     }
     bytes
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use quarray_engine::array::Region;
 
 use super::reading::*;
+use crate::zarr::scratch::Numbers;
 
 /// Set in the process of their own.
 const INSIDE: &str = "QUARRAY_TEST_TIFF_MUTANTS";
@@ -21,18 +22,6 @@ const TIME_MAX: Duration = Duration::from_secs(1);
 /// Chunks of one file that are read, and cells of one that are asked for.
 const CHUNKS_MAX: u64 = 24;
 const CELLS_MAX: u64 = 1 << 18;
-
-/// A small generator of numbers that are always the same.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
-    }
-}
 
 /// A file with something wrong in it, mostly in its directories.
 fn mutant(good: &[u8], round: usize, numbers: &mut Numbers) -> Vec<u8> {
@@ -55,13 +44,7 @@ fn mutant(good: &[u8], round: usize, numbers: &mut Numbers) -> Vec<u8> {
             _ => (directory, 240.min(bytes.len() - directory)),
         };
         let at = start + numbers.below(reach);
-        bytes[at] = match numbers.below(6) {
-            0 => 0,
-            1 => 0xff,
-            2 => 0x7f,
-            3 => numbers.below(256) as u8,
-            _ => bytes[at] ^ 1 << numbers.below(8),
-        };
+        bytes[at] = numbers.spoilt(bytes[at]);
     }
     bytes
 }

@@ -19,6 +19,17 @@ impl Numbers {
         self.0 ^= self.0 << 17;
         (self.0 % limit.max(1) as u64) as usize
     }
+
+    /// Another byte in place of one, of those that hurt most.
+    pub fn spoilt(&mut self, byte: u8) -> u8 {
+        match self.below(6) {
+            0 => 0,
+            1 => 0xff,
+            2 => 0x7f,
+            3 => self.below(256) as u8,
+            _ => byte ^ 1 << self.below(8),
+        }
+    }
 }
 
 /// A copy of a store that is gone with the test.
