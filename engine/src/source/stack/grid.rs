@@ -131,7 +131,7 @@ mod tests {
         }
         let around = json!({"assets": "a", "crs": "EPSG:3857", "resolution": 1000, "bbox": [9.0, 50.0, 9.1, 50.1]});
         let found = grid(&request(&around)?, None, &scenes)?;
-        assert_eq!((found.width, found.height), (13, 19));
+        assert_eq!((found.width, found.height), (13, 18));
         Ok(())
     }
 }
