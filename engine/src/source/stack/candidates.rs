@@ -27,6 +27,8 @@ pub(super) struct Candidate {
     pub address: AssetAddress,
     /// Where it lies, if the item tells.
     pub told: Option<GeoBox>,
+    /// The type of its cells in the file, if the item tells.
+    pub told_type: Option<String>,
 }
 
 /// Asks a catalog for items, and gives their assets: in the order of time, id and asset.
@@ -81,8 +83,22 @@ fn candidate(entry: &Entry, number: usize, asset: &str, sign: Option<&str>) -> R
     });
     let of_asset = entry.document.get("assets").and_then(|assets| assets.get(asset)).and_then(Value::as_object);
     let properties = entry.document.get("properties").and_then(Value::as_object);
-    let told = told(of_asset, properties);
-    Ok(Some(Candidate { id, asset: number, time, longitude, address, told }))
+    let (told, told_type) = (told(of_asset, properties), told_type(of_asset));
+    Ok(Some(Candidate { id, asset: number, time, longitude, address, told, told_type }))
+}
+
+/// The type that an item says the cells of its asset have: as of version 1.1, or by the `raster` extension.
+fn told_type(asset: Option<&Map<String, Value>>) -> Option<String> {
+    let asset = asset?;
+    let text = |of: &Value| of.get("data_type").and_then(Value::as_str).map(str::to_string);
+    if let Some(of_all) = asset.get("data_type").and_then(Value::as_str) {
+        return Some(of_all.to_string());
+    }
+    let bands = ["bands", "raster:bands"].iter().find_map(|name| asset.get(*name)?.as_array())?;
+    let types: Option<BTreeSet<String>> = bands.iter().map(text).collect();
+    let types: Vec<String> = types?.into_iter().collect();
+    let [only]: [String; 1] = types.try_into().ok()?;
+    Some(only)
 }
 
 /// Where an item says that its asset lies (the `proj` extension), the asset's own word first.
@@ -132,5 +148,20 @@ mod tests {
             assert_eq!(told(None, broken.as_object()), None, "{broken}");
         }
         Ok(())
+    }
+
+    #[test]
+    fn assets_tell_their_types() {
+        for (asset, expected) in [
+            (json!({"raster:bands": [{"data_type": "uint16"}, {"data_type": "uint16"}]}), Some("uint16")),
+            (json!({"bands": [{"data_type": "int8"}]}), Some("int8")),
+            (json!({"data_type": "float32"}), Some("float32")),
+            (json!({"raster:bands": [{"data_type": "uint16"}, {"data_type": "uint8"}]}), None),
+            (json!({"raster:bands": [{"data_type": "uint16"}, {}]}), None),
+            (json!({"raster:bands": []}), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(told_type(asset.as_object()).as_deref(), expected, "{asset}");
+        }
     }
 }

@@ -101,15 +101,16 @@ fn shown(target: &GeoBox) -> String {
     format!("{} from {left}, {bottom} to {right}, {top}", target.crs.name())
 }
 
-/// Where all scenes lie, and what was left out. The first of each asset is opened, and those whose items do not tell; all,
-/// where broken ones are left out.
+/// Where all scenes lie, and what was left out. The first of each asset and type is opened, and those whose items do not
+/// tell; all, where broken ones are left out.
 async fn place(
     candidates: Vec<Candidate>,
     request: &StackRequest,
     access: &AccessPolicy,
 ) -> Result<(Vec<Placed>, Vec<String>), SourceError> {
     let is_first = |number: usize, candidate: &Candidate| {
-        candidates.iter().position(|other| other.asset == candidate.asset) == Some(number)
+        let alike = |other: &Candidate| (other.asset, &other.told_type) == (candidate.asset, &candidate.told_type);
+        candidates.iter().position(alike) == Some(number)
     };
     let firsts: Vec<bool> =
         candidates.iter().enumerate().map(|(number, candidate)| is_first(number, candidate)).collect();
@@ -155,7 +156,7 @@ async fn look(
     is_checked: bool,
     access: &AccessPolicy,
 ) -> Result<Placed, SourceError> {
-    if let (Some(geobox), false, false) = (&candidate.told, is_first, is_checked) {
+    if let (Some(geobox), Some(_), false, false) = (&candidate.told, &candidate.told_type, is_first, is_checked) {
         return Ok(Placed { geobox: geobox.clone(), candidate, file: None });
     }
     let file = SceneFile::open(&candidate.address, access).await?;
