@@ -40,7 +40,17 @@ print('|'.join(sorted(collection.id for collection in client.get_collections()))
 
 #[tokio::test]
 async fn searches_find_what_pystac_client_finds() {
-    let (Some(uri), Some(python)) = (server("QUARRAY_TEST_STAC"), server("QUARRAY_TEST_STAC_PYTHON")) else { return };
+    compare("QUARRAY_TEST_STAC").await;
+}
+
+/// The same of another server, which keeps its items in memory.
+#[tokio::test]
+async fn searches_of_rustac_find_what_pystac_client_finds() {
+    compare("QUARRAY_TEST_RUSTAC").await;
+}
+
+async fn compare(variable: &str) {
+    let (Some(uri), Some(python)) = (server(variable), server("QUARRAY_TEST_STAC_PYTHON")) else { return };
     let arguments = SEARCHES.iter().map(|(_, theirs)| *theirs);
     let said = Command::new(python).args(["-c", PEER, &uri]).args(arguments).output().unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
