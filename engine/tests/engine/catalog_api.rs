@@ -43,12 +43,12 @@ async fn searches_find_what_pystac_client_finds() {
     compare("QUARRAY_TEST_STAC", |_, _| true).await;
 }
 
-/// The same of another server, which keeps its items in memory. It does not conform to `query`, and answers 500 to a
-/// rectangle by GET whose result has a second page.
+/// The same of another server, which keeps its items in memory. It does not conform to `query`, and answers 500 to a list
+/// by GET where there is a second page.
 #[tokio::test]
 async fn searches_of_rustac_find_what_pystac_client_finds() {
     compare("QUARRAY_TEST_RUSTAC", |ours, method| {
-        !ours.starts_with("query") && !(ours.starts_with("bbox") && method == "get")
+        !ours.starts_with("query") && !(ours.contains('[') && method == "get")
     })
     .await;
 }
