@@ -14,6 +14,9 @@ use crate::source::{ArraySource, Chunk, SourceError};
 /// Bytes of chunks that are kept, at most: a row of tiles of some scenes.
 const KEPT_BYTES_MAX: usize = 64 << 20;
 
+/// Chunks that are kept, at most: some of them hold a file open.
+const KEPT_CHUNKS_MAX: usize = 256;
+
 /// The chunks of several arrays that were asked for last.
 #[derive(Debug, Default)]
 pub(in crate::source) struct KeptChunks {
@@ -60,7 +63,7 @@ impl KeptChunks {
             _ => return,
         }
         kept.bytes += bytes;
-        while kept.bytes > KEPT_BYTES_MAX {
+        while kept.bytes > KEPT_BYTES_MAX || kept.places.len() > KEPT_CHUNKS_MAX {
             let fetched = kept.places.iter().filter(|(_, place)| place.bytes > 0);
             let Some(oldest) = fetched.min_by_key(|(_, place)| place.last_asked).map(|(key, _)| key.clone()) else {
                 return;

@@ -42,7 +42,7 @@ pub(super) use plan::{Wanted, WarpPlan, fetch_box};
 pub use resample::{Method, Plane, Resampler};
 
 use crate::dataset::{Dataset, Dimension, Role, Variable};
-use crate::source::SourceError;
+use crate::source::{ArraySource, SourceError};
 use array::WarpedArray;
 
 /// The dataset in another coordinate reference system: variables over its rows and columns are resampled when they are
@@ -73,13 +73,18 @@ pub async fn warp(dataset: Dataset, options: &WarpOptions) -> Result<Dataset, So
     });
     let dimensions = dimensions.collect();
     let mut variables = spatial_labels(&target);
+    let kept = Arc::new(KeptChunks::default());
     for variable in dataset.variables {
         let across = variable.dimensions.iter().filter(|name| **name == placed.y || **name == placed.x).count();
         let is_trailing = variable.dimensions.ends_with(&[placed.y.clone(), placed.x.clone()]);
         match (across, is_trailing) {
             (0, _) if placed.grid_mapping.as_ref() == Some(&variable.name) => {}
             (0, _) => variables.push(variable),
-            (_, true) => variables.push(warped(variable, &plan, &uri, &renamed)),
+            (_, true) => {
+                let number = variables.len();
+                let source = KeptArray::new(Arc::clone(&variable.array), Arc::clone(&kept), number);
+                variables.push(warped(variable, Arc::new(source), &plan, &uri, &renamed));
+            }
             // Labels are made anew, and bounds of cells or positions elsewhere have no meaning any more.
             _ if variable.role != Role::Data => {}
             _ => {
@@ -124,9 +129,14 @@ pub(super) fn spatial_labels(target: &GeoBox) -> Vec<Variable> {
     ]
 }
 
-fn warped(variable: Variable, plan: &Arc<WarpPlan>, uri: &str, renamed: &dyn Fn(&String) -> String) -> Variable {
+fn warped(
+    variable: Variable,
+    source: Arc<dyn ArraySource>,
+    plan: &Arc<WarpPlan>,
+    uri: &str,
+    renamed: &dyn Fn(&String) -> String,
+) -> Variable {
     let resampler = Resampler::of(plan.method, &variable.data_type, variable.nan_is_missing);
-    let source = Arc::new(KeptArray::new(Arc::clone(&variable.array), Arc::default(), 0));
     let array = WarpedArray::new(source, Arc::clone(plan), &resampler, variable.clone(), uri);
     let mut attributes = variable.attributes;
     attributes.remove("grid_mapping");
