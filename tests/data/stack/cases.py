@@ -8,7 +8,8 @@ DEGREES = [11.9962, 47.8923, 12.0071, 47.8979]
 def case(name, crs, resolution, resampling, mosaic, group, place, **other):
     where = {"bbox": place} if place[0] < 100 else {"bounds": place}
     return {"name": name, "crs": crs, "resolution": resolution, "resampling": resampling, "mosaic": mosaic, "group": group,
-            "assets": ["red"], "datetime": "2024-06-01/2024-06-20", "tolerance": 0 if resampling == "nearest" else 1e-6, **where, **other}
+            "assets": ["red"], "datetime": "2024-06-01/2024-06-20", "tolerance": 0 if resampling == "nearest" else 1e-6,
+            **where, **other}
 
 
 CASES = [

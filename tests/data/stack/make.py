@@ -56,7 +56,8 @@ SCENES = [
     ("e-32-night", "2024-06-20T00:10:00Z", 32632, (-700, -300), 112, 112, {"no_nir": True}),
     ("e-33-day", "2024-06-20T10:15:00Z", 32633, (-100, -200), 120, 112, {"hole": (50, 50, 12)}),
     # The same asset in integers with a sign.
-    ("g-33-int", "2024-06-29T10:10:00Z", 32633, (-260, -80), 112, 112, {"type": "int16", "no_nir": True, "hole": (40, 60, 9)}),
+    ("g-33-int", "2024-06-29T10:10:00Z", 32633, (-260, -80), 112, 112,
+     {"type": "int16", "no_nir": True, "hole": (40, 60, 9)}),
     # Another quantity.
     ("f-33-t", "2024-06-25T10:10:00Z", 32633, (-800, -500), 128, 128, {"temperature": True, "hole": (60, 60, 16)}),
     ("f-32-t", "2024-06-25T10:10:00Z", 32632, (-500, -500), 128, 128, {"temperature": True}),
@@ -126,7 +127,8 @@ def item(name, moment, zone, affine, columns, rows, assets, proj="properties"):
         assets = {key: asset | told for key, asset in assets.items()}
     extensions = ["https://stac-extensions.github.io/raster/v1.1.0/schema.json"]
     if proj:
-        extensions.insert(0, f"https://stac-extensions.github.io/projection/v{'1.1.0' if proj == 'epsg' else '2.0.0'}/schema.json")
+        version = "1.1.0" if proj == "epsg" else "2.0.0"
+        extensions.insert(0, f"https://stac-extensions.github.io/projection/v{version}/schema.json")
     return {"type": "Feature", "stac_version": "1.0.0", "stac_extensions": extensions, "id": name, "collection": "scenes",
             "geometry": geometry, "bbox": bbox, "properties": properties, "links": [], "assets": assets}
 

@@ -73,8 +73,8 @@ class Level:
         across = along(found, target)
         for number in range(len(factors)):
             level = read_level(path, number)
-            wider = (found["values"].shape[1] / level["values"].shape[1], found["values"].shape[0] / level["values"].shape[0])
-            if wider[0] <= across[0] * 1.001 and wider[1] <= across[1] * 1.001:
+            rows, columns = (whole / part for whole, part in zip(found["values"].shape, level["values"].shape))
+            if columns <= across[0] * 1.001 and rows <= across[1] * 1.001:
                 self.__dict__.update(level)
                 self.number = number + 1
         if not hasattr(self, "values"):
@@ -282,7 +282,7 @@ def bytes_of(items, case, folder):
         column, row = level.places(target)
         height, width = level.values.shape
         inside = (column >= 0) & (row >= 0) & (column < width) & (row < height)
-        grown = [REACH[case["resampling"]] / share if share < GROWS_BELOW else REACH[case["resampling"]] for share in level.scale]
+        grown = [REACH[case["resampling"]] / (share if share < GROWS_BELOW else 1) for share in level.scale]
         tiles, directory = set(), directories(path)[level.number]
         assert directory["shape"] == level.values.shape
         side, across = directory["side"], -(-width // directory["side"])
@@ -291,7 +291,8 @@ def bytes_of(items, case, folder):
                 columns, rows = (x, x), (y, y)
             else:
                 # Of kernels, cells whose middles are nearer than their radius.
-                columns, rows = ((math.floor(place - 0.5 - r) + 1, math.ceil(place - 0.5 + r) - 1) for place, r in zip((x, y), grown))
+                columns, rows = ((math.floor(place - 0.5 - radius) + 1, math.ceil(place - 0.5 + radius) - 1)
+                                 for place, radius in zip((x, y), grown))
             for tile_row in range(max(int(rows[0]), 0) // side, min(int(rows[1]), height - 1) // side + 1):
                 for tile in range(max(int(columns[0]), 0) // side, min(int(columns[1]), width - 1) // side + 1):
                     tiles.add(tile_row * across + tile)
@@ -307,8 +308,9 @@ def wide_cases():
         items = json.load(file)["features"]
     with tempfile.TemporaryDirectory() as folder:
         for entry in items:
-            with gzip.open(f"{HERE}/wide/{entry['id']}.tif.gz") as source, open(f"{folder}/{entry['id']}.tif", "wb") as target:
-                target.write(source.read())
+            with gzip.open(f"{HERE}/wide/{entry['id']}.tif.gz") as packed:
+                with open(f"{folder}/{entry['id']}.tif", "wb") as plain:
+                    plain.write(packed.read())
         return [bytes_of(items, case, folder) for case in BYTES]
 
 
@@ -329,7 +331,8 @@ def main():
         json.dump(golden, file, separators=(",", ":"))
         file.write("\n")
     for case in golden["bytes"]:
-        print(case["name"], case["bytes"], {name: (scene["level"], len(scene["tiles"]), scene["of"]) for name, scene in case["scenes"].items()})
+        scenes = {name: (scene["level"], len(scene["tiles"]), scene["of"]) for name, scene in case["scenes"].items()}
+        print(case["name"], case["bytes"], scenes)
 
 
 if __name__ == "__main__":
