@@ -152,6 +152,20 @@ impl Scene {
         Ok(BandData { array: Arc::new(array), data_type, nan_is_missing, attributes })
     }
 
+    /// Whether all blocks lie in the file that the tables of blocks have: one that was cut off has not.
+    ///
+    /// # Errors
+    /// [`SourceError::Metadata`] where a block lies beyond the end, and those of the store.
+    pub async fn check_whole(&self) -> Result<(), SourceError> {
+        for level in &self.levels {
+            level.image.check_whole().await?;
+            if let Some(mask) = &level.mask {
+                mask.check_whole().await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The attributes that say how all bands are packed.
     fn packing(&self) -> Map<String, Value> {
         let Some(first) = self.bands.first() else { return Map::new() };
