@@ -153,12 +153,15 @@ fn differences(case: &Value, found: &[f64]) -> Vec<String> {
     let missing: Vec<usize> = (0..found.len()).filter(|&cell| found[cell].is_nan() == is_there(cell)).collect();
     if let Some(first) = missing.first() {
         let sure = missing.iter().filter(|&&cell| is_sure(cell)).count();
-        wrong.push(format!("{} cells are missing in one ({sure} away from edges), the first is {first}", missing.len()));
+        wrong
+            .push(format!("{} cells are missing in one ({sure} away from edges), the first is {first}", missing.len()));
     }
     let stride = case["stride"].as_u64().unwrap() as usize;
     let expected: Vec<f64> = match stride {
         1 => unpacked(&format!("{name}.values")).into_iter().map(i16::from_le_bytes).map(copied).collect(),
-        _ => unpacked(&format!("{name}.values")).into_iter().map(|bytes| f64::from(f32::from_le_bytes(bytes))).collect(),
+        _ => {
+            unpacked(&format!("{name}.values")).into_iter().map(|bytes| f64::from(f32::from_le_bytes(bytes))).collect()
+        }
     };
     assert_eq!(expected.len(), found.len().div_ceil(stride), "{name}");
     let tolerance = case["tolerance"].as_f64().unwrap();
@@ -253,7 +256,8 @@ async fn steps_are_in_rising_order_of_time() {
         let mut rows = session().query(&query).await.unwrap().into_rows().unwrap();
         let mut times = Vec::new();
         while let Some(batch) = rows.next().await.unwrap() {
-            let time = arrow::compute::cast(&column_of(&batch, "time"), &DataType::Timestamp(TimeUnit::Microsecond, None));
+            let time =
+                arrow::compute::cast(&column_of(&batch, "time"), &DataType::Timestamp(TimeUnit::Microsecond, None));
             let time = arrow::compute::cast(&time.unwrap(), &DataType::Int64).unwrap();
             times.extend(time.as_primitive::<Int64Type>().values().iter().copied());
         }
@@ -277,7 +281,9 @@ async fn broken_scenes_are_named_or_left_out() {
         }
     }
     of_day["ids"] = Value::Null;
-    cells(&session(), &stack(items, &of_day, ", on_error => 'fail'"), &of_day).await.expect_err("three scenes are broken");
+    cells(&session(), &stack(items, &of_day, ", on_error => 'fail'"), &of_day)
+        .await
+        .expect_err("three scenes are broken");
     let found = cells(&session(), &stack(items, &of_day, ", on_error => 'skip'"), &of_day).await.unwrap();
     assert_eq!(differences(&of_day, &found), Vec::<String>::new());
 }
@@ -314,8 +320,11 @@ async fn few_bytes_beside_the_tiles_are_fetched() {
             let id = path.trim_start_matches('/').trim_end_matches(".tif");
             case["scenes"][id]["bytes"].as_u64()
         };
-        let files: Vec<(&String, u64, Option<u64>)> =
-            sent.iter().filter(|(path, _)| path.ends_with(".tif")).map(|(path, sent)| (path, *sent, of_tiles(path))).collect();
+        let files: Vec<(&String, u64, Option<u64>)> = sent
+            .iter()
+            .filter(|(path, _)| path.ends_with(".tif"))
+            .map(|(path, sent)| (path, *sent, of_tiles(path)))
+            .collect();
         let told = format!("{}: sent and of tiles: {files:?}; {:?}", text(&case["name"]), requests.lock().unwrap());
         let fetched: u64 = files.iter().map(|(_, sent, _)| sent).sum();
         let tiles = case["bytes"].as_u64().unwrap();

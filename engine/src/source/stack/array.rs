@@ -56,17 +56,20 @@ impl Scenes {
     }
 
     async fn open(&self, number: usize, entry: &SceneEntry) -> Result<OpenScene, SourceError> {
-        let named = |error: SourceError| SourceError::Metadata {
-            array: self.uri.clone(),
-            message: format!(
-                "scene `{}` cannot be read: {error} (on_error => 'skip' leaves out what is missing or broken)",
-                entry.id
-            ),
-        };
+        let named = |error: SourceError| self.broken(&entry.id, &error);
         let file = SceneFile::open(&entry.address, &self.access).await.map_err(named)?;
         self.check(entry, &file).map_err(named)?;
         let keep = |array| Arc::new(KeptArray::new(array, Arc::clone(&self.kept), number)) as Arc<dyn ArraySource>;
         file.towards(&self.manifest.target, self.manifest.method, keep).map_err(named)
+    }
+
+    /// An error of a scene, which has it by its name.
+    fn broken(&self, id: &str, error: &SourceError) -> SourceError {
+        let hint = "on_error => 'skip' leaves out what is missing or cut off";
+        SourceError::Metadata {
+            array: self.uri.clone(),
+            message: format!("scene `{id}` cannot be read: {error} ({hint})"),
+        }
     }
 
     /// Whether a file is what the manifest has it for.
@@ -110,7 +113,11 @@ impl Scenes {
             .filter_map(|number| Some((number, window.intersection(&scenes[number].cells)?)))
             .collect();
         let layers: Vec<Option<Layer>> = stream::iter(wanted)
-            .map(|(number, part)| async move { self.scene(number).await?.layer(band.number, part, index).await })
+            .map(|(number, part)| async move {
+                let id = &scenes[number].id;
+                let layer = self.scene(number).await?.layer(band.number, part, id, index).await;
+                layer.map_err(|error| self.broken(id, &error))
+            })
             .buffered(SCENES_IN_FLIGHT_MAX)
             .try_collect()
             .await?;
@@ -188,7 +195,7 @@ struct StackChunk {
 impl Chunk for StackChunk {
     async fn wait(&self, _region: &Region) -> Result<(), SourceError> {
         for layer in &self.layers {
-            layer.wait().await?;
+            layer.wait().await.map_err(|error| self.scenes.broken(&layer.name, &error))?;
         }
         Ok(())
     }
@@ -211,7 +218,8 @@ impl Chunk for StackChunk {
         let mut parts = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
             if let Some(part) = layer.window.intersection(&window) {
-                parts.push((part, as_type(&layer.read(&part)?, &layer_type).map_err(failed)?));
+                let cells = layer.read(&part).map_err(|error| self.scenes.broken(&layer.name, &error))?;
+                parts.push((part, as_type(&cells, &layer_type).map_err(failed)?));
             }
         }
         mosaic.combine(&window, &parts, &layer_type).map_err(failed)

@@ -128,7 +128,7 @@ async fn place(
                     Err(error) if skips => Ok(Err(format!("{name}: {error}"))),
                     Err(error) => Err(SourceError::Metadata {
                         array: name,
-                        message: format!("{error} (on_error => 'skip' leaves out what is missing or broken)"),
+                        message: format!("{error} (on_error => 'skip' leaves out what is missing or cut off)"),
                     }),
                 }
             }

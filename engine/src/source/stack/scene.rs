@@ -37,7 +37,6 @@ pub(super) struct OpenScene {
     plan: Arc<WarpPlan>,
     array: Arc<dyn ArraySource>,
     resampler: Resampler,
-    name: String,
 }
 
 impl SceneFile {
@@ -115,11 +114,11 @@ impl SceneFile {
         keep: impl Fn(Arc<dyn ArraySource>) -> Arc<dyn ArraySource>,
     ) -> Result<OpenScene, SourceError> {
         let level = self.level_for(target)?;
-        let data = self.scene.band_data(level, &self.decode)?;
+        let data = self.scene.band_data_by_blocks(level, &self.decode)?;
         let from = self.geobox_at(level)?;
         let plan = WarpPlan::forgetful(from, target.clone(), method).map_err(|message| self.failed(message))?;
         let resampler = Resampler::of(method, &data.data_type, data.nan_is_missing);
-        Ok(OpenScene { plan: Arc::new(plan), array: keep(data.array), resampler, name: self.scene.uri.clone() })
+        Ok(OpenScene { plan: Arc::new(plan), array: keep(data.array), resampler })
     }
 
     /// An error of the file.
@@ -146,9 +145,16 @@ pub(super) fn cells_of(scene: &GeoBox, target: &GeoBox) -> Option<Window> {
 }
 
 impl OpenScene {
-    /// Fetches a band's cells in a window of the cube; `None` where it has none of them.
-    pub async fn layer(&self, band: u64, window: Window, index: &[u64]) -> Result<Option<Layer>, SourceError> {
-        let name = self.name.clone();
+    /// Fetches a band's cells in a window of the cube; `None` where it has none of them. The scene and the cube's chunk are
+    /// named in messages.
+    pub async fn layer(
+        &self,
+        band: u64,
+        window: Window,
+        name: &str,
+        index: &[u64],
+    ) -> Result<Option<Layer>, SourceError> {
+        let name = name.to_string();
         if self.plan.way.is_aligned {
             let Some((window, row, column)) = self.pasted(&window) else { return Ok(None) };
             let shape = vec![1, window.height() as u64, window.width() as u64];
