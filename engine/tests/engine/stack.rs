@@ -165,8 +165,13 @@ fn differences(case: &Value, found: &[f64]) -> Vec<String> {
     };
     assert_eq!(expected.len(), found.len().div_ceil(stride), "{name}");
     let tolerance = case["tolerance"].as_f64().unwrap();
+    // Where a cell reaches beyond a scene, GDAL counts what is outside as more of the last cell.
+    let averages = case["resampling"] == "average";
     let (mut apart, mut largest) = ([Vec::new(), Vec::new()], 0.0f64);
     for (cell, &expected) in (0..).step_by(stride).zip(&expected) {
+        if averages && !is_sure(cell) {
+            continue;
+        }
         let difference = (found[cell] - expected).abs() / expected.abs().max(1.0);
         if difference > tolerance {
             apart[usize::from(is_sure(cell))].push(cell);

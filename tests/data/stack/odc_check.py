@@ -6,13 +6,31 @@ import pystac
 from odc.geo.geobox import GeoBox
 
 
-def load(folder, case, target, steps, groupby):
+def items_of(folder, steps):
     items = []
     for entry in (entry for step in steps for entry in step):
         item = pystac.Item.from_dict(entry)
         item.set_self_href(f"{folder}/items.json")
         item.make_asset_hrefs_absolute()
         items.append(item)
+    return items
+
+
+def same_grid(folder, case, target, steps):
+    """Whether it finds the same cells by itself."""
+    if "bbox" in case:
+        place = {"bbox": case["bbox"]}
+    else:
+        left, bottom, right, top = case["bounds"]
+        place = {"x": (left, right), "y": (bottom, top)}
+    found = odc.stac.load(items_of(folder, steps), bands=case["assets"], crs=case["crs"], resolution=case["resolution"],
+                          chunks={}, **place).odc.geobox
+    same = np.allclose(list(found.transform), list(target.transform), rtol=1e-12)
+    return same and (found.shape.y, found.shape.x) == (target.height, target.width)
+
+
+def load(folder, case, target, steps, groupby):
+    items = items_of(folder, steps)
     geobox = GeoBox((target.height, target.width), target.transform, target.crs)
     return odc.stac.load(items, bands=case["assets"], geobox=geobox, resampling=case["resampling"], groupby=groupby,
                          dtype="float64", nodata=np.nan, fail_on_error=True)
@@ -34,6 +52,7 @@ def difference(case, found, expected, safe):
 
 def compare(folder, case, target, steps, cube, safe, layers):
     """Scene by scene; and whole where odc-stac has such a mosaic."""
+    assert same_grid(folder, case, target, steps), case["name"]
     by_scene = load(folder, case, target, steps, "id")
     names = [entry["id"] for step in steps for entry in step]
     everywhere = np.ones((target.height, target.width), bool)
