@@ -14,8 +14,9 @@ use super::request::{BandLayout, OnError, StackRequest};
 use super::scene::{SceneFile, cells_of};
 use crate::access::AccessPolicy;
 use crate::source::SourceError;
+use crate::source::open::split_options;
 use crate::source::stac::{AssetAddress, Catalog, arguments};
-use crate::source::store::{StoreOptions, usual_signing, without_secrets};
+use crate::source::store::{Store, StoreOptions, usual_signing, without_secrets};
 use crate::source::warp::{GeoBox, side};
 
 /// Files that are opened at the same time.
@@ -151,11 +152,18 @@ fn request_name(candidate: &Candidate) -> String {
 }
 
 async fn look(
-    candidate: Candidate,
+    mut candidate: Candidate,
     is_first: bool,
     is_checked: bool,
     access: &AccessPolicy,
 ) -> Result<Placed, SourceError> {
+    if access.is_confined() {
+        // A path is relative to a directory that another process may not know.
+        let reach = split_options(&candidate.address.options).1;
+        if let Some(path) = Store::open_for(&candidate.address.uri, &reach, access)?.local_path() {
+            candidate.address.uri = path.to_string_lossy().into_owned();
+        }
+    }
     if let (Some(geobox), Some(_), false, false) = (&candidate.told, &candidate.told_type, is_first, is_checked) {
         return Ok(Placed { geobox: geobox.clone(), candidate, file: None });
     }
