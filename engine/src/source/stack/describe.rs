@@ -123,7 +123,7 @@ async fn place(
         .map(|(candidate, is_first)| {
             let access = access.clone();
             async move {
-                let name = format!("{} of {}", request_name(&candidate), without_secrets(&candidate.address.uri));
+                let name = format!("{} of {}", scene_name(&candidate), without_secrets(&candidate.address.uri));
                 match look(candidate, is_first, skips, &access).await {
                     Ok(placed) => Ok(Ok(placed)),
                     Err(error) if skips => Ok(Err(format!("{name}: {error}"))),
@@ -147,7 +147,7 @@ async fn place(
     Ok((placed, skipped))
 }
 
-fn request_name(candidate: &Candidate) -> String {
+fn scene_name(candidate: &Candidate) -> String {
     format!("scene `{}`", candidate.id)
 }
 
