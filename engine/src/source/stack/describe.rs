@@ -126,7 +126,7 @@ async fn place(
                 let name = format!("{} of {}", scene_name(&candidate), without_secrets(&candidate.address.uri));
                 match look(candidate, is_first, skips, &access).await {
                     Ok(placed) => Ok(Ok(placed)),
-                    Err(error) if skips => Ok(Err(format!("{name}: {error}"))),
+                    Err(error) if skips && is_of_scene(&error) => Ok(Err(format!("{name}: {error}"))),
                     Err(error) => Err(SourceError::Metadata {
                         array: name,
                         message: format!("{error} (on_error => 'skip' leaves out what is missing or cut off)"),
@@ -145,6 +145,22 @@ async fn place(
         }
     }
     Ok((placed, skipped))
+}
+
+/// Whether an error is one of the scene itself: what a store does not give today it may give tomorrow, and a cube without
+/// it would be another one.
+fn is_of_scene(error: &SourceError) -> bool {
+    match error {
+        SourceError::NotFound { .. }
+        | SourceError::Metadata { .. }
+        | SourceError::Unsupported { .. }
+        | SourceError::Chunk { .. } => true,
+        SourceError::AlreadyExists { .. }
+        | SourceError::PermissionDenied { .. }
+        | SourceError::Address { .. }
+        | SourceError::NoRoom { .. }
+        | SourceError::Store { .. } => false,
+    }
 }
 
 fn scene_name(candidate: &Candidate) -> String {
