@@ -14,8 +14,9 @@ use super::request::{BandLayout, OnError, StackRequest};
 use super::scene::{SceneFile, cells_of};
 use crate::access::AccessPolicy;
 use crate::source::SourceError;
+use crate::source::open::split_options;
 use crate::source::stac::{AssetAddress, Catalog, arguments};
-use crate::source::store::{StoreOptions, usual_signing, without_secrets};
+use crate::source::store::{Store, StoreOptions, usual_signing, without_secrets};
 use crate::source::warp::{GeoBox, side};
 
 /// Files that are opened at the same time.
@@ -122,10 +123,10 @@ async fn place(
         .map(|(candidate, is_first)| {
             let access = access.clone();
             async move {
-                let name = format!("{} of {}", request_name(&candidate), without_secrets(&candidate.address.uri));
+                let name = format!("{} of {}", scene_name(&candidate), without_secrets(&candidate.address.uri));
                 match look(candidate, is_first, skips, &access).await {
                     Ok(placed) => Ok(Ok(placed)),
-                    Err(error) if skips => Ok(Err(format!("{name}: {error}"))),
+                    Err(error) if skips && is_of_scene(&error) => Ok(Err(format!("{name}: {error}"))),
                     Err(error) => Err(SourceError::Metadata {
                         array: name,
                         message: format!("{error} (on_error => 'skip' leaves out what is missing or cut off)"),
@@ -146,16 +147,39 @@ async fn place(
     Ok((placed, skipped))
 }
 
-fn request_name(candidate: &Candidate) -> String {
+/// Whether an error is one of the scene itself: what a store does not give today it may give tomorrow, and a cube without
+/// it would be another one.
+fn is_of_scene(error: &SourceError) -> bool {
+    match error {
+        SourceError::NotFound { .. }
+        | SourceError::Metadata { .. }
+        | SourceError::Unsupported { .. }
+        | SourceError::Chunk { .. } => true,
+        SourceError::AlreadyExists { .. }
+        | SourceError::PermissionDenied { .. }
+        | SourceError::Address { .. }
+        | SourceError::NoRoom { .. }
+        | SourceError::Store { .. } => false,
+    }
+}
+
+fn scene_name(candidate: &Candidate) -> String {
     format!("scene `{}`", candidate.id)
 }
 
 async fn look(
-    candidate: Candidate,
+    mut candidate: Candidate,
     is_first: bool,
     is_checked: bool,
     access: &AccessPolicy,
 ) -> Result<Placed, SourceError> {
+    if access.is_confined() {
+        // A path is relative to a directory that another process may not know.
+        let reach = split_options(&candidate.address.options).1;
+        if let Some(path) = Store::open_for(&candidate.address.uri, &reach, access)?.local_path() {
+            candidate.address.uri = path.to_string_lossy().into_owned();
+        }
+    }
     if let (Some(geobox), Some(_), false, false) = (&candidate.told, &candidate.told_type, is_first, is_checked) {
         return Ok(Placed { geobox: geobox.clone(), candidate, file: None });
     }
