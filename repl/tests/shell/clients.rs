@@ -99,7 +99,7 @@ fn rust_finds_what_it_asks_for() {
     };
     check(&["statement-query", "SELECT value FROM range(3)"], &[&["value"], &["0"], &["1"], &["2"]]);
     let count = format!("FROM '{STORE}'[time = '1999-01':'1999-03'] |> REDUCE count(*) AS n ALONG latitude, longitude");
-    let months = ["1999-01-01T00:00:00", "1999-02-01T00:00:00", "1999-03-01T00:00:00"].map(|time| [time, "2673"]);
+    let months = ["1999-01-31T00:00:00", "1999-02-28T00:00:00", "1999-03-31T00:00:00"].map(|time| [time, "2673"]);
     check(&["statement-query", &count], &[&["time", "n"], &months[0], &months[1], &months[2]]);
     check(&["prepared-statement-query", "SELECT 40 + 2 AS n"], &[&["n"], &["42"]]);
     let above = "SELECT count(*) AS n FROM range(10) WHERE value >= $1 AND value < $2";
