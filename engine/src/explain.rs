@@ -46,6 +46,14 @@ pub async fn analyze(physical: Arc<dyn ExecutionPlan>, state: SessionState) -> R
     Ok(format!("{rows} rows in {seconds:.3} s\n\n{plan}\npeak memory of all partitions\n{}", peaks.table()))
 }
 
+/// What was measured, and the address of the page that shows more of it, if there is one.
+pub fn with_page(measured: String, page: Option<&str>) -> String {
+    match page {
+        Some(page) => format!("{}\n\npage: {page}\n", measured.trim_end()),
+        None => measured,
+    }
+}
+
 /// The columns of a dataset, for `DESCRIBE`.
 pub fn columns(summary: &DatasetSummary) -> String {
     let mut text = String::new();

@@ -144,6 +144,11 @@ impl Session {
         Arc::clone(&self.shared.progress.read())
     }
 
+    /// The address of the page about the statement that runs, where there are pages about statements.
+    pub fn page(&self) -> Option<String> {
+        self.queries().latest_of(&self.shared.context.session_id())?.page()
+    }
+
     /// The statements of the session, and of all that share its registry: those that run and those that have ended.
     pub fn queries(&self) -> &Arc<QueryRegistry> {
         self.shared.opened.registry()
@@ -215,10 +220,12 @@ impl Session {
             true => {
                 let (backend, task) = (self.backend(), Arc::new(TaskContext::from(&self.state())));
                 self.runs(&physical, &*backend);
-                match backend.analyze(Arc::clone(&physical), task).await? {
-                    Some(measured) => Ok(Outcome::Explain(measured)),
-                    None => crate::explain::analyze(physical, self.own_state()).await.map(Outcome::Explain),
-                }
+                let measured = match backend.analyze(Arc::clone(&physical), task).await? {
+                    Some(measured) => measured,
+                    None => crate::explain::analyze(physical, self.own_state()).await?,
+                };
+                let page = self.query.as_ref().and_then(|query| query.page());
+                Ok(Outcome::Explain(crate::explain::with_page(measured, page.as_deref())))
             }
         }
     }

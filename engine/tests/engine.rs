@@ -9,6 +9,8 @@ mod catalog_server;
 mod catalogs;
 #[path = "engine/catalogs_mutated.rs"]
 mod catalogs_mutated;
+#[path = "engine/confined.rs"]
+mod confined;
 #[path = "engine/file_server.rs"]
 mod file_server;
 #[path = "engine/into.rs"]

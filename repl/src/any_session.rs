@@ -72,6 +72,14 @@ impl AnySession {
         }
     }
 
+    /// The address of the page about the running query, where there is one.
+    pub fn page(&self) -> Option<String> {
+        match self {
+            Self::Here(session) => session.page(),
+            Self::There(session) => session.page(),
+        }
+    }
+
     /// Ends a session in a server.
     pub async fn close(self) {
         match self {

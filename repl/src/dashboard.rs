@@ -24,6 +24,7 @@ pub async fn start(
     let metrics = metrics.with(ClustersSource::new(Arc::clone(clusters)));
     let server = HttpServer::start(HttpSettings { listen, names, access, metrics, watched }).await?;
     clusters.shown_at(&server.link());
+    queries.shown_at(&server.link());
     Ok(server)
 }
 

@@ -106,15 +106,9 @@ impl Runner {
         let line = Arc::clone(&progress);
         let text = text.to_string();
         let work = |session: AnySession| async move { deliver(session.query(&text).await?, delivery, &line).await };
-        let ended = self.run_with(work, interrupts, || progress.draw(&self.session.progress(), || self.link()));
+        let ended = self.run_with(work, interrupts, || progress.draw(&self.session.progress(), || self.session.page()));
         progress.finish();
         ended.map(|()| started.elapsed())
-    }
-
-    /// The page of the query that runs.
-    fn link(&self) -> Option<String> {
-        let (dashboard, AnySession::Here(session)) = (self.dashboard.as_ref()?, &self.session) else { return None };
-        Some(format!("{}query/{}", dashboard.link(), session.queries().running().last()?.id))
     }
 
     /// Runs work on the session, until it ends or is interrupted.

@@ -107,7 +107,8 @@ struct Caller {
 struct Shared {
     /// The way there, where it is encrypted.
     _way: Option<Outgoing>,
-    progress: Arc<Mutex<ProgressSnapshot>>,
+    /// What the server has told of the query that runs.
+    progress: Arc<Mutex<ProgressMessage>>,
     is_asking: Arc<AtomicBool>,
     /// The connection is looked after here, whatever becomes of the threads of queries.
     threads: Threads,
@@ -142,7 +143,7 @@ impl RemoteSession {
 
     /// Runs one statement in the server.
     pub async fn query(&self, text: &str) -> Result<Outcome, Error> {
-        *self.shared.progress.lock() = ProgressSnapshot::default();
+        *self.shared.progress.lock() = ProgressMessage::default();
         let info = self.caller.run(text).await?;
         let outcome = OutcomeMessage::decode(info.app_metadata.as_ref()).map_err(broken)?;
         Ok(match outcome.kind.ok_or(Incomplete("outcome")).map_err(broken)? {
@@ -188,12 +189,17 @@ impl RemoteSession {
             shared.threads.spawn(async move {
                 // The query itself tells what is wrong with the server.
                 if let Ok(message) = caller.ask::<ProgressMessage>(ACTION_PROGRESS, "").await {
-                    *progress.lock() = names::snapshot(&message);
+                    *progress.lock() = message;
                 }
                 is_asking.store(false, Ordering::Release);
             });
         }
-        *self.shared.progress.lock()
+        names::snapshot(&self.shared.progress.lock())
+    }
+
+    /// The address of the page about the query, where the server has told one.
+    pub fn page(&self) -> Option<String> {
+        self.shared.progress.lock().page.clone()
     }
 
     /// Ends the session.

@@ -272,4 +272,7 @@ pub(super) struct ProgressMessage {
     pub bytes_read: u64,
     #[prost(uint64, tag = "4")]
     pub bytes_decoded: u64,
+    /// The address of the page about the query that runs.
+    #[prost(string, optional, tag = "5")]
+    pub page: Option<String>,
 }

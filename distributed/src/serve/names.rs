@@ -44,12 +44,12 @@ pub(super) fn tables(message: NamesMessage) -> Vec<TableListing> {
 /// The counters of a session's query.
 pub(super) fn progress(session: &Session) -> ProgressMessage {
     let ProgressSnapshot { work_total, work_done, bytes_read, bytes_decoded } = session.progress().snapshot();
-    ProgressMessage { work_total, work_done, bytes_read, bytes_decoded }
+    ProgressMessage { work_total, work_done, bytes_read, bytes_decoded, page: session.page() }
 }
 
 /// The counters that a message tells.
 pub(super) fn snapshot(message: &ProgressMessage) -> ProgressSnapshot {
-    let ProgressMessage { work_total, work_done, bytes_read, bytes_decoded } = *message;
+    let ProgressMessage { work_total, work_done, bytes_read, bytes_decoded, .. } = *message;
     ProgressSnapshot { work_total, work_done, bytes_read, bytes_decoded }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use datafusion::physical_plan::ExecutionPlan;
 use futures::future::AbortRegistration;
@@ -38,6 +38,8 @@ pub struct QueryRegistry {
     sessions: AtomicU64,
     events: broadcast::Sender<QueryEvent>,
     log: Option<QueryLog>,
+    /// The address of the pages about them.
+    pages: OnceLock<String>,
 }
 
 /// What has ended.
@@ -51,7 +53,14 @@ struct Ended {
 impl Default for QueryRegistry {
     fn default() -> Self {
         let (events, _) = broadcast::channel(NEWS);
-        Self { running: Mutex::default(), ended: Mutex::default(), sessions: AtomicU64::new(0), events, log: None }
+        Self {
+            running: Mutex::default(),
+            ended: Mutex::default(),
+            sessions: AtomicU64::new(0),
+            events,
+            log: None,
+            pages: OnceLock::new(),
+        }
     }
 }
 
@@ -104,6 +113,21 @@ impl QueryRegistry {
     /// A statement that runs.
     pub fn query(&self, id: &str) -> Option<Arc<RunningQuery>> {
         self.running.lock().get(id).cloned()
+    }
+
+    /// The statement that a session runs; of several, the latest.
+    pub fn latest_of(&self, session: &str) -> Option<Arc<RunningQuery>> {
+        self.running.lock().values().rev().find(|query| query.session() == session).cloned()
+    }
+
+    /// Pages about these statements are at this address, which ends in `/`. The first one told of stays.
+    pub fn shown_at(&self, link: &str) {
+        let _ = self.pages.set(link.to_string());
+    }
+
+    /// The address of the page about a statement, where there are pages.
+    pub fn page_of(&self, id: &str) -> Option<String> {
+        self.pages.get().map(|link| format!("{link}query/{id}"))
     }
 
     /// The plan that a statement runs at the moment.

@@ -88,6 +88,16 @@ impl RunningQuery {
         &self.user
     }
 
+    /// The session that it belongs to.
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
+    /// The address of the page about it, where there is one.
+    pub fn page(&self) -> Option<String> {
+        self.registry.upgrade()?.page_of(&self.id)
+    }
+
     /// Its counters.
     pub fn progress(&self) -> &Arc<Progress> {
         &self.progress

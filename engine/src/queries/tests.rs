@@ -309,3 +309,23 @@ async fn whoever_may_see_no_others_sees_their_own() -> Tested {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn what_runs_has_a_page_where_there_are_pages() -> Tested {
+    let queries = QueryRegistry::new();
+    let (session, other) = (session(&queries)?, session(&queries)?);
+    let rows = session.query(MANY_ROWS).await?.into_rows()?;
+    assert_eq!(session.page(), None, "nobody shows pages");
+    queries.shown_at("http://127.0.0.1:1/");
+    queries.shown_at("http://127.0.0.1:2/");
+    let running = queries.running();
+    let page = format!("http://127.0.0.1:1/query/{}", running.first().ok_or("nothing runs")?.id);
+    assert_eq!((session.page(), other.page()), (Some(page), None));
+    let Outcome::Explain(text) = other.query("EXPLAIN ANALYZE SELECT 1 AS a").await? else { return Err("rows".into()) };
+    let measured = queries.recent(1);
+    let id = &measured.first().ok_or("nothing was measured")?.id;
+    assert!(text.ends_with(&format!("\n\npage: http://127.0.0.1:1/query/{id}\n")), "{text}");
+    drop(rows);
+    assert_eq!(session.page(), None);
+    Ok(())
+}

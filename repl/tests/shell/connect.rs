@@ -46,7 +46,8 @@ impl Server {
         Self { child, address: address.to_string(), _words: words }
     }
 
-    fn client(&self) -> Command {
+    /// A client of it.
+    pub(super) fn client(&self) -> Command {
         let mut command = quarray();
         command.args(["--connect", &self.address]).stdin(Stdio::null());
         command

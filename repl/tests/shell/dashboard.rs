@@ -5,7 +5,9 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::{quarray, replica};
+use super::connect::Server;
+use super::session::{PROMPT, leave, start};
+use super::{STORE, quarray, replica};
 
 /// What a server at an address of the dashboard (`http://HOST:PORT/`) says.
 fn get(link: &str, path: &str) -> String {
@@ -54,6 +56,60 @@ fn a_session_tells_where_it_can_be_watched() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8(output.stdout).unwrap().contains("one"));
+}
+
+/// The page about a query (`http://HOST:PORT/query/ID`) is there, and about this one.
+fn check_page(page: &str, statement: &str) {
+    let (link, id) = page.split_once("query/").unwrap_or_else(|| panic!("{page:?} is no page of a query"));
+    assert!(get(link, &format!("/query/{id}")).contains("<title>Quarray</title>"), "{page}");
+    let told = get(link, &format!("/api/queries/{id}"));
+    assert!(told.starts_with("HTTP/1.1 200 ") && told.contains(statement), "{page}: {told}");
+}
+
+#[test]
+fn what_was_measured_ends_with_the_page_of_the_query() {
+    let measured = format!("EXPLAIN ANALYZE FROM '{STORE}' |> REDUCE avg(tas) ALONG time");
+    let page = |mut command: Command, statements: &[&str]| {
+        command.args(statements.iter().flat_map(|statement| ["-c", statement]));
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let words = String::from_utf8(output.stderr).unwrap();
+        (said.trim_end().lines().last().unwrap().strip_prefix("page: ").map(str::to_string), words)
+    };
+    let server = Server::start(|_| ());
+    let (there, _) = page(server.client(), &[&measured]);
+    check_page(&there.unwrap(), "REDUCE avg(tas) ALONG time");
+    // The plan of a query on a cluster is measured elsewhere.
+    let create = "CREATE CLUSTER pc WITH (min = 1, max = 1)";
+    let (on_cluster, _) = page(server.client(), &[create, "USE CLUSTER pc", &measured]);
+    check_page(&on_cluster.unwrap(), "REDUCE avg(tas) ALONG time");
+    let mut watched = quarray();
+    watched.arg("--dashboard");
+    let (here, words) = page(watched, &[&measured]);
+    let link = words.lines().find_map(|line| line.strip_prefix("dashboard ")).unwrap();
+    assert!(here.unwrap().starts_with(&format!("{link}query/")), "{words}");
+    assert_eq!(page(quarray(), &[&measured]).0, None, "there are no pages");
+    assert!(!words.contains("watch it"), "{words}: standard error is no terminal");
+}
+
+#[test]
+fn progress_begins_with_the_page_of_the_query() {
+    let slow = format!("SELECT count(*) FROM '{STORE}' a CROSS JOIN range(10000000) b WHERE a.tas * b.value = -1");
+    let server = Server::start(|_| ());
+    let mut watched = quarray();
+    watched.arg("--dashboard");
+    for command in [server.client(), watched] {
+        let mut terminal = start(command);
+        terminal.type_keys(&format!("{slow};\r"));
+        terminal.expect("watch it at ");
+        let page = terminal.expect("\r\n").trim().to_string();
+        check_page(&page, "CROSS JOIN range(10000000)");
+        terminal.type_keys("\x03");
+        terminal.expect("cancelled");
+        terminal.expect(PROMPT);
+        leave(terminal);
+    }
 }
 
 /// Pages in a browser, during a query and after it, dark and light: see `browser/dashboard.mjs`. Pictures of the pages stay

@@ -151,6 +151,7 @@ fn many_clients_have_right_answers_while_readers_stall() {
         let last = resident(&server);
         assert!(last < flat, "memory grows: {warm} bytes, then {last}");
         eprintln!("{ran} statements in {seconds} s beside {STALLED} stalled readers, {grown} bytes for these");
+        eprintln!("memory: {warm} bytes before, {last} bytes after");
     });
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
+use super::network::Refused;
 use super::{Kind, Store, StoreOptions};
 use crate::source::SourceError;
 
@@ -95,6 +96,9 @@ impl Store {
     pub(crate) fn object_error(&self, key: &str, error: &object_store::Error) -> SourceError {
         let uri = self.uri_of(key);
         let mut message = self.traits.redactor.clean(&words_of(error));
+        if Refused::behind(error).is_some() {
+            return SourceError::PermissionDenied { uri, message };
+        }
         match error {
             object_store::Error::NotFound { .. } => SourceError::NotFound { uri, message },
             object_store::Error::PermissionDenied { .. }

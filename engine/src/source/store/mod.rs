@@ -33,6 +33,7 @@ mod network;
 mod options;
 mod portable;
 mod prefix;
+mod redirect;
 mod remote;
 mod signing;
 mod web;

@@ -1,24 +1,32 @@
 //! Connections of confined sessions: to addresses of the outside world, whatever a name resolves to.
 //!
-//! Every request goes through [`NetworkGuard`], tokens of credentials included. It resolves the name of the host and
-//! refuses the request if any of its addresses is one of this machine, of its link or of a private network, unless the
-//! rules say otherwise. Where it does not see everything: the client resolves the name once more by itself, so that a name
-//! whose owner changes it within that moment is not caught; a proxy (`HTTPS_PROXY`) resolves names by itself; and the
-//! client follows redirects by itself, up to ten, whose hosts are not seen here.
+//! Every request goes through [`NetworkGuard`], tokens of credentials included. None reaches an address of this machine,
+//! of its link or of a private network, unless the rules say otherwise:
+//!
+//! - An address that stands in a URL itself is looked at before the request.
+//! - A name is looked up by the client as it connects, with the guard's [`Resolve`] (`network/names.rs`): what was looked at
+//!   is what is connected to, whatever the name's owner answers the next time.
+//! - No client follows redirects by itself. Those of reads are followed by ours, each held against the rules
+//!   (`network/client.rs` for objects, `web.rs` for documents); a write that is redirected has failed.
+//!
+//! Where it does not see everything: a proxy (`HTTPS_PROXY`) resolves names by itself. Where the environment names one,
+//! names are looked up here before each request too, but the proxy may be told something else.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod addresses;
+mod client;
+mod names;
+
+use std::error::Error as StdError;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use object_store::ClientOptions;
-use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
-};
-
-use url::Url;
+use reqwest::dns::Resolve;
+use url::{Host, Url};
 
 use super::address::Address;
 use super::{StoreOptions, UrlPrefixes};
+use addresses::{AddressKind, kind};
+use names::{GuardedNames, Names};
 
 /// Which addresses may be reached.
 #[derive(Debug, Clone)]
@@ -30,77 +38,98 @@ pub(super) struct NetworkGuard {
 struct Rules {
     urls: UrlPrefixes,
     may_reach_private: bool,
+    names: Names,
+    /// Hosts of proxies.
+    proxies: Vec<String>,
 }
 
 /// A request that must not be made.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
     #[error("`{host}` is an address of {what}, which the server does not give access to")]
     Internal { host: String, what: &'static str },
-    #[error("cannot find the address of `{host}`")]
-    Unknown { host: String },
+    #[error("redirected to {origin}, to a place that is not below a URL that the server gives access to")]
+    Redirected { origin: String },
 }
 
-impl NetworkGuard {
-    pub(super) fn new(urls: UrlPrefixes, may_reach_private: bool) -> Self {
-        Self { rules: Arc::new(Rules { urls, may_reach_private }) }
+/// A name that has no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot find the address of `{host}`")]
+pub(super) struct UnknownHost {
+    host: String,
+}
+
+/// Why a request is not made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotAdmitted {
+    // Not transparent: whoever looks for the refusal behind an error asks for the source.
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    #[error("{0}")]
+    Unknown(#[from] UnknownHost),
+}
+
+impl Refused {
+    /// The refusal that an error comes of, if it does.
+    pub(super) fn behind<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        let mut causes = std::iter::successors(Some(error), |&error| error.source());
+        causes.find_map(|error| error.downcast_ref())
     }
 }
 
 impl NetworkGuard {
+    pub(super) fn new(urls: UrlPrefixes, may_reach_private: bool) -> Self {
+        let proxies = names::proxies(|name| std::env::var(name).ok());
+        Self { rules: Arc::new(Rules { urls, may_reach_private, names: Names::OfSystem, proxies }) }
+    }
+
     /// Whether an address begins with what the rules name.
     pub(super) fn allows(&self, address: &Address) -> bool {
         self.rules.urls.allow(address, &StoreOptions::new())
     }
 
-    /// Refuses a request to an address that may not be reached, in words.
-    pub(super) async fn admit(&self, url: &Url) -> Result<(), String> {
-        let host = url.host_str().unwrap_or_default();
-        let port = url.port_or_known_default().unwrap_or_default();
-        self.rules.check(url.scheme(), host, port).await.map_err(|refused| refused.to_string())
+    /// Refuses a request to an address that may not be reached, as far as its URL shows that: the rest is the resolver's.
+    pub(super) async fn admit(&self, url: &Url) -> Result<(), NotAdmitted> {
+        self.rules.check(url).await
     }
-}
 
-impl HttpConnector for NetworkGuard {
-    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(GuardedClient { rules: Arc::clone(&self.rules), client }))
-    }
-}
-
-#[derive(Debug)]
-struct GuardedClient {
-    rules: Arc<Rules>,
-    client: HttpClient,
-}
-
-#[async_trait]
-impl HttpService for GuardedClient {
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let scheme = request.uri().scheme_str().unwrap_or_default().to_string();
-        let host = request.uri().host().unwrap_or_default().to_string();
-        let port = request.uri().port_u16().unwrap_or(if scheme == "http" { 80 } else { 443 });
-        self.rules
-            .check(&scheme, &host, port)
-            .await
-            .map_err(|refused| HttpError::new(HttpErrorKind::Unknown, refused))?;
-        self.client.execute(request).await
+    /// Looks names up for a client. Every client of a confined session has it.
+    pub(super) fn resolver(&self) -> Arc<impl Resolve + 'static> {
+        Arc::new(GuardedNames(Arc::clone(&self.rules)))
     }
 }
 
 impl Rules {
-    async fn check(&self, scheme: &str, host: &str, port: u16) -> Result<(), Refused> {
-        if self.urls.name(scheme, host, port) && (literal(host).is_some() || is_localhost(host)) {
+    async fn check(&self, url: &Url) -> Result<(), NotAdmitted> {
+        let host = url.host_str().unwrap_or_default();
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(Host::Domain(_)) | None => None,
+        };
+        let port = url.port_or_known_default().unwrap_or_default();
+        if (address.is_some() || is_localhost(host)) && self.urls.name(url.scheme(), host, port) {
             return Ok(());
         }
-        let addresses: Vec<IpAddr> = match literal(host) {
-            Some(address) => vec![address],
-            None => {
-                let found = tokio::net::lookup_host((host, port)).await;
-                let found = found.map_err(|_| Refused::Unknown { host: host.to_string() })?;
-                found.map(|address| address.ip()).collect()
-            }
-        };
+        match address {
+            Some(address) => Ok(self.admit(host, &[address])?),
+            None if is_localhost(host) => Err(own(host).into()),
+            None if self.proxies.is_empty() => Ok(()),
+            None => Ok(self.admit(host, &self.names.look_up(host).await?)?),
+        }
+    }
+
+    /// The addresses of a name that a client connects to.
+    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, NotAdmitted> {
+        let addresses = self.names.look_up(host).await?;
+        // Which of these may be called was decided by the URL; and nobody but the environment names a proxy.
+        if !is_localhost(host) && !self.proxies.iter().any(|proxy| proxy.eq_ignore_ascii_case(host)) {
+            self.admit(host, &addresses)?;
+        }
+        Ok(addresses)
+    }
+
+    fn admit(&self, host: &str, addresses: &[IpAddr]) -> Result<(), Refused> {
         match addresses.iter().find_map(|address| self.refusal(*address)) {
             Some(what) => Err(Refused::Internal { host: host.to_string(), what }),
             None => Ok(()),
@@ -112,57 +141,15 @@ impl Rules {
             AddressKind::Public => None,
             AddressKind::Private if self.may_reach_private => None,
             AddressKind::Private => Some("a private network"),
-            AddressKind::Own => Some("the server itself, or of its link"),
+            AddressKind::Own => Some(OWN),
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AddressKind {
-    Public,
-    Private,
-    /// Of this machine or its link, or none of a machine at all.
-    Own,
-}
+const OWN: &str = "the server itself, or of its link";
 
-fn kind(address: IpAddr) -> AddressKind {
-    match address {
-        IpAddr::V4(address) => kind_of_v4(address),
-        IpAddr::V6(address) => kind_of_v6(address),
-    }
-}
-
-fn kind_of_v4(address: Ipv4Addr) -> AddressKind {
-    let [a, b, c, _] = address.octets();
-    match (a, b, c) {
-        (0 | 127 | 224..=255, _, _) | (169, 254, _) => AddressKind::Own,
-        (10, _, _) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => AddressKind::Private,
-        (192, 0, 0 | 2) | (198, 18 | 19, _) | (198, 51, 100) | (203, 0, 113) => AddressKind::Private,
-        _ => AddressKind::Public,
-    }
-}
-
-fn kind_of_v6(address: Ipv6Addr) -> AddressKind {
-    let parts = address.segments();
-    let embedded = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        kind_of_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match parts {
-        [0, 0, 0, 0, 0, 0, 0, _] => AddressKind::Own,
-        // Addresses of the fourth version in other clothes: mapped, compatible, translated (well-known and 6to4).
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-        | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..] => embedded(high, low),
-        [0x64, 0xff9b, 1, ..] | [0x2001, 0, ..] | [0xfe80..=0xfebf, ..] | [0xff00..=0xffff, ..] => AddressKind::Own,
-        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] | [0x2001, 0xdb8, ..] => AddressKind::Private,
-        _ => AddressKind::Public,
-    }
-}
-
-fn literal(host: &str) -> Option<IpAddr> {
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+fn own(host: &str) -> Refused {
+    Refused::Internal { host: host.to_string(), what: OWN }
 }
 
 fn is_localhost(host: &str) -> bool {
@@ -176,56 +163,45 @@ mod tests {
 
     type Ended = Result<(), Box<dyn std::error::Error>>;
 
-    fn rules(urls: &[&str], may_reach_private: bool) -> Result<Rules, String> {
+    pub(super) fn rules(urls: &[&str], may_reach_private: bool, names: Names) -> Result<Rules, String> {
         let urls: Vec<String> = urls.iter().map(ToString::to_string).collect();
         let urls = UrlPrefixes::parse(&urls).map_err(|(_, message)| message)?;
-        Ok(Rules { urls, may_reach_private })
-    }
-
-    #[test]
-    fn addresses_are_told_apart() -> Ended {
-        let of = |kinds: AddressKind, addresses: &[&str]| -> Ended {
-            for address in addresses {
-                assert_eq!(kind(address.parse()?), kinds, "{address}");
-            }
-            Ok(())
-        };
-        of(
-            AddressKind::Own,
-            &["127.0.0.1", "127.9.9.9", "0.0.0.0", "169.254.169.254", "224.0.0.1", "255.255.255.255"],
-        )?;
-        of(
-            AddressKind::Own,
-            &["::1", "::", "fe80::1", "ff02::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1"],
-        )?;
-        of(AddressKind::Own, &["2002:7f00:1::", "::ffff:169.254.169.254", "::ffff:0:127.0.0.1"])?;
-        of(AddressKind::Private, &["10.0.0.1", "172.16.0.1", "172.31.255.1", "192.168.1.1", "100.64.0.1", "fd00::1"])?;
-        of(AddressKind::Private, &["::ffff:10.0.0.1", "fec0::1"])?;
-        of(
-            AddressKind::Public,
-            &["8.8.8.8", "172.32.0.1", "172.15.0.1", "100.63.0.1", "2606:4700::1111", "169.253.0.1"],
-        )
+        Ok(Rules { urls, may_reach_private, names, proxies: Vec::new() })
     }
 
     #[tokio::test]
     async fn hosts_are_checked_by_their_addresses() -> Ended {
-        let none = rules(&["https://data.example/"], false)?;
-        for host in ["127.0.0.1", "[::1]", "localhost", "169.254.169.254", "10.1.2.3"] {
-            assert!(none.check("http", host, 80).await.is_err(), "{host}");
+        let none = rules(&["https://data.example/"], false, Names::OfSystem)?;
+        for host in ["127.0.0.1", "[::1]", "localhost", "a.LOCALHOST.", "169.254.169.254", "10.1.2.3", "0x7f000001"] {
+            assert!(none.check(&Url::parse(&format!("http://{host}/"))?).await.is_err(), "{host}");
         }
-        assert!(none.check("https", "8.8.8.8", 443).await.is_ok());
-        let named = rules(&["http://127.0.0.1:9000/data/", "http://localhost:9000/", "http://[::1]/"], false)?;
-        for (host, port) in [("127.0.0.1", 9000), ("localhost", 9000), ("LOCALHOST", 9000), ("[::1]", 80)] {
-            assert!(named.check("http", host, port).await.is_ok(), "{host}:{port}");
+        assert!(none.check(&Url::parse("https://8.8.8.8/")?).await.is_ok());
+        let urls = ["http://127.0.0.1:9000/data/", "http://localhost:9000/", "http://[::1]/"];
+        let named = rules(&urls, false, Names::OfSystem)?;
+        for place in ["127.0.0.1:9000", "localhost:9000", "LOCALHOST:9000", "[::1]"] {
+            assert!(named.check(&Url::parse(&format!("http://{place}/"))?).await.is_ok(), "{place}");
         }
-        for (host, port) in [("127.0.0.1", 9001), ("127.0.0.2", 9000), ("169.254.169.254", 80), ("[::1]", 9000)] {
-            assert!(named.check("http", host, port).await.is_err(), "{host}:{port}");
+        for place in ["127.0.0.1:9001", "127.0.0.2:9000", "localhost:9001", "169.254.169.254", "[::1]:9000"] {
+            assert!(named.check(&Url::parse(&format!("http://{place}/"))?).await.is_err(), "{place}");
         }
-        let private = rules(&["https://data.example/"], true)?;
-        assert!(
-            private.check("https", "10.1.2.3", 443).await.is_ok()
-                && private.check("https", "127.0.0.1", 443).await.is_err()
-        );
+        let private = rules(&["https://data.example/"], true, Names::OfSystem)?;
+        assert!(private.check(&Url::parse("https://10.1.2.3/")?).await.is_ok());
+        assert!(private.check(&Url::parse("https://127.0.0.1/")?).await.is_err());
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_up_before_a_proxy_does() -> Ended {
+        let (public, own): (IpAddr, IpAddr) = ("8.8.8.8".parse()?, "127.0.0.1".parse()?);
+        let url = Url::parse("https://data.example/x")?;
+        let mut rules = rules(&["https://data.example/"], false, Names::told(&[own]))?;
+        assert!(rules.check(&url).await.is_ok(), "nobody has looked yet");
+        rules.proxies = names::proxies(|name| (name == "https_proxy").then(|| "http://proxy.example:3128".to_string()));
+        assert_eq!(rules.proxies, ["proxy.example"]);
+        assert!(rules.check(&url).await.is_err());
+        assert_eq!(rules.resolve("proxy.example").await?, [own]);
+        rules.names = Names::told(&[public]);
+        assert!(rules.check(&url).await.is_ok());
         Ok(())
     }
 }

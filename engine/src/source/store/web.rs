@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Method, Response, StatusCode, redirect};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method, Response, StatusCode};
 use url::Url;
 
 use super::address::{Address, without_secrets};
-use super::network::NetworkGuard;
+use super::network::{NetworkGuard, NotAdmitted, Refused};
+use super::redirect::{Misdirected, REDIRECTS_MAX, target};
 use crate::access::AccessPolicy;
 use crate::source::SourceError;
 
@@ -26,9 +27,6 @@ const BACKOFF: Duration = Duration::from_millis(200);
 
 /// The longest wait that a server may ask for: someone is waiting.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
-
-/// Servers that one request is sent on to, at most.
-const REDIRECTS_MAX: usize = 5;
 
 /// A request for a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +71,12 @@ impl WebClient {
 
     /// A client that makes the connections that the guard lets it make.
     pub(super) fn guarded(guard: Option<NetworkGuard>) -> Result<Self, SourceError> {
-        let built = Client::builder()
-            .redirect(redirect::Policy::none())
+        let mut builder = Client::builder();
+        if let Some(guard) = &guard {
+            builder = builder.dns_resolver(guard.resolver());
+        }
+        let built = builder
+            .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(Duration::from_secs(30))
             .timeout(Duration::from_secs(120))
@@ -112,9 +114,15 @@ impl WebClient {
             self.admit(&url).await?;
             let response = match self.send(&url, &headers, body.as_deref()).await {
                 Ok(response) => response,
-                Err(error) => return Ok(Tried::Busy(unanswered(&url, &error), None)),
+                Err(error) => match Refused::behind(&error) {
+                    Some(refused) => return Err(denied(&url, refused.to_string())),
+                    None => return Ok(Tried::Busy(unanswered(&url, &error), None)),
+                },
             };
-            let Some(next) = redirection(&url, &response)? else { return answer(&url, response).await };
+            let next = target(&url, response.status(), response.headers());
+            let Some(next) = next.map_err(|misdirected| wrong(&url, misdirected.to_string()))? else {
+                return answer(&url, response).await;
+            };
             if next.origin() != url.origin() {
                 headers.clear();
             }
@@ -123,7 +131,7 @@ impl WebClient {
             }
             url = next;
         }
-        Err(wrong(&url, format!("redirected more than {REDIRECTS_MAX} times")))
+        Err(wrong(&url, Misdirected::Astray.to_string()))
     }
 
     async fn send(&self, url: &Url, headers: &HeaderMap, body: Option<&str>) -> Result<Response, reqwest::Error> {
@@ -139,11 +147,13 @@ impl WebClient {
     async fn admit(&self, url: &Url) -> Result<(), SourceError> {
         let Some(guard) = &self.guard else { return Ok(()) };
         let address = Address::parse(url.as_str(), &super::StoreOptions::new())?;
-        let refused = |message: String| SourceError::PermissionDenied { uri: without_secrets(url.as_str()), message };
         if !guard.allows(&address) {
-            return Err(refused("not below a URL that the server gives access to".to_string()));
+            return Err(denied(url, "not below a URL that the server gives access to".to_string()));
         }
-        guard.admit(url).await.map_err(refused)
+        guard.admit(url).await.map_err(|error| match error {
+            NotAdmitted::Refused(refused) => denied(url, refused.to_string()),
+            NotAdmitted::Unknown(unknown) => wrong(url, unknown.to_string()),
+        })
     }
 }
 
@@ -169,22 +179,6 @@ fn header_map(request: &WebRequest) -> Result<HeaderMap, SourceError> {
         headers.insert(name, value);
     }
     Ok(headers)
-}
-
-/// Where a response sends whoever asked, if it does.
-fn redirection(url: &Url, response: &Response) -> Result<Option<Url>, SourceError> {
-    if !response.status().is_redirection() {
-        return Ok(None);
-    }
-    let Some(location) = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()) else {
-        return Ok(None);
-    };
-    let next = url.join(location).map_err(|error| wrong(url, format!("redirected to no address: {error}")))?;
-    match next.scheme() {
-        "https" => Ok(Some(next)),
-        "http" if url.scheme() == "http" => Ok(Some(next)),
-        _ => Err(wrong(url, "redirected away from an encrypted connection".to_string())),
-    }
 }
 
 async fn answer(url: &Url, mut response: Response) -> Result<Tried, SourceError> {
@@ -240,6 +234,10 @@ fn pause_of(text: &str) -> Option<Duration> {
 
 fn wrong(url: &Url, message: String) -> SourceError {
     SourceError::Store { uri: without_secrets(url.as_str()), message }
+}
+
+fn denied(url: &Url, message: String) -> SourceError {
+    SourceError::PermissionDenied { uri: without_secrets(url.as_str()), message }
 }
 
 /// The error of a request without a usable answer; its address, which may hold secrets, is left out.
