@@ -38,7 +38,7 @@ async fn order(scheduler: &Arc<Scheduler>) -> TestResult<Order> {
 /// A job that runs and is none of these.
 async fn running(scheduler: &Scheduler, but: &HashSet<JobId>) -> Option<(JobId, ExecutionGraphBox)> {
     let jobs = scheduler.server().state.task_manager.get_running_job_cache();
-    let (id, job) = jobs.iter().find(|(id, _)| !but.contains(id))?;
+    let (id, job) = jobs.iter().find(|(id, _)| !but.contains(*id))?;
     Some((id.clone(), job.execution_graph.read().await.cloned()))
 }
 
