@@ -21,6 +21,8 @@ mod netcdf;
 mod outputs;
 #[path = "engine/signing.rs"]
 mod signing;
+#[path = "engine/stack.rs"]
+mod stack;
 #[path = "engine/store_errors.rs"]
 mod store_errors;
 #[path = "engine/store_servers.rs"]

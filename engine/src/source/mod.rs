@@ -21,6 +21,7 @@ pub mod file;
 pub mod netcdf;
 pub mod open;
 pub mod stac;
+pub mod stack;
 pub mod store;
 pub mod tiff;
 pub mod warp;
