@@ -16,8 +16,7 @@ use ballista_core::serde::protobuf::{
     FailedTask, FetchPartitionError, IoError, PartitionLocation, failed_task::FailedReason,
 };
 use ballista_core::serde::scheduler::PartitionLocation as ReadLocation;
-use ballista_scheduler::cluster::memory::InMemoryClusterState;
-use ballista_scheduler::cluster::{BoundTask, ClusterState};
+use ballista_scheduler::cluster::BoundTask;
 use ballista_scheduler::state::task_builder::restrict_plan_to_partitions;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
@@ -73,8 +72,8 @@ struct Answer {
 }
 
 /// Executors with their files, and the one job that they work for.
-struct World<S> {
-    play: Play<S>,
+struct World {
+    play: Play<GuardedClusterState>,
     random: u64,
     files: HashMap<Place, Made>,
     running: Vec<BoundTask>,
@@ -85,9 +84,9 @@ struct World<S> {
     deaths_left: usize,
 }
 
-impl<S: ClusterState> World<S> {
-    async fn new(state: S, plan: &Arc<dyn ExecutionPlan>, seed: u64, deaths: usize) -> TestResult<Self> {
-        let play = Play::of_plans(state, &[], &[("job", Arc::clone(plan))]).await?;
+impl World {
+    async fn new(plan: &Arc<dyn ExecutionPlan>, seed: u64, deaths: usize) -> TestResult<Self> {
+        let play = Play::of_plans(GuardedClusterState::default(), &[], &[("job", Arc::clone(plan))]).await?;
         let (files, running) = (HashMap::new(), Vec::new());
         let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let (alive, dead) = (Vec::new(), Vec::new());
@@ -288,17 +287,15 @@ struct Seen {
     stood_still: usize,
 }
 
-async fn rounds<S: ClusterState + Default>(sql: &str) -> TestResult<Seen> {
+async fn rounds(sql: &str) -> TestResult<Seen> {
     let plan = plan(sql).await?;
-    let End::Answer(Answer { made: expected, .. }) =
-        World::new(GuardedClusterState::default(), &plan, 1, 0).await?.play_to_the_end().await?
-    else {
+    let End::Answer(Answer { made: expected, .. }) = World::new(&plan, 1, 0).await?.play_to_the_end().await? else {
         return Err(format!("{sql}: no answer without losses").into());
     };
     assert!(expected.len() > 5 && expected.values().all(|count| *count > 0), "{sql}: {expected:?}");
     let mut seen = Seen::default();
     for seed in 1..=ROUNDS {
-        match World::new(S::default(), &plan, seed, DEATHS_MAX).await?.play_to_the_end().await? {
+        match World::new(&plan, seed, DEATHS_MAX).await?.play_to_the_end().await? {
             End::Answer(answer) if answer.is_tainted => {
                 seen.doubled_in_the_middle += usize::from(answer.made != expected);
             }
@@ -318,7 +315,7 @@ async fn rounds<S: ClusterState + Default>(sql: &str) -> TestResult<Seen> {
 async fn answers_that_are_believed_were_counted_once() -> TestResult {
     let (mut by_places, mut in_the_middle) = (0, 0);
     for sql in [SUM_SQL, GROUPS_SQL, NESTED_SQL, DEEP_SQL, JOIN_SQL] {
-        let seen = rounds::<GuardedClusterState>(sql).await?;
+        let seen = rounds(sql).await?;
         println!("{sql}: {seen:?}");
         assert!(seen.believed > 0, "{sql}: {seen:?}");
         assert_eq!(seen.stood_still, 0, "{sql}: {seen:?}");
@@ -327,13 +324,5 @@ async fn answers_that_are_believed_were_counted_once() -> TestResult {
     }
     // Otherwise the guards would have had nothing to do.
     assert!(by_places > 0 && in_the_middle > 0, "{by_places} and {in_the_middle}");
-    Ok(())
-}
-
-/// When this fails, Ballista has been mended, and the guard may go.
-#[tokio::test]
-async fn ballista_alone_stands_still() -> TestResult {
-    let seen = rounds::<InMemoryClusterState>(GROUPS_SQL).await?;
-    assert!(seen.stood_still > 0, "{seen:?}");
     Ok(())
 }
