@@ -33,6 +33,9 @@ const NEWS: usize = 1024;
 /// A finished job's graph comes a moment after the news that it has finished; it is waited for so long.
 const GRAPH_PATIENCE: Duration = Duration::from_secs(5);
 
+/// What Ballista tells of a job that was cancelled.
+const CANCELLED: &str = "Cancelled";
+
 /// A message has this much room for what is not the plan.
 const MESSAGE_ROOM: usize = 4 << 20;
 
@@ -146,6 +149,8 @@ impl Order {
         job.is_over = true;
         match ended {
             Ok(success) => self.finish(job, success).await,
+            // Whoever has cancelled it does not want it to run again, whatever else came to pass.
+            Err(message) if message == CANCELLED => Err(Ending::Failed(heard(&message))),
             Err(message) => {
                 let has_lost = self.scheduler.state().departures() != departures;
                 let is_alone = self.scheduler.state().executors().await.is_empty();

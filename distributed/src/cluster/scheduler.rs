@@ -86,7 +86,7 @@ pub struct Scheduler {
     /// The threads that it runs on: what it does must not wait for queries.
     pub(super) threads: Handle,
     state: Arc<GuardedClusterState>,
-    jobs: ThreadSafe<Arc<InMemoryJobState>>,
+    pub(super) jobs: ThreadSafe<Arc<InMemoryJobState>>,
     base: ThreadSafe<SessionState>,
     /// Where others reach it.
     address: SocketAddr,

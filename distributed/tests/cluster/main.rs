@@ -6,6 +6,7 @@
 mod answers;
 mod bursts;
 mod carried;
+mod guards;
 mod hosts;
 mod leaving;
 mod losses;
@@ -32,6 +33,13 @@ const TESTS: &[Test] = &[
     ("lost_after_the_shuffle_was_written", losses::lost_after_the_shuffle_was_written),
     ("lost_while_the_result_is_fetched", losses::lost_while_the_result_is_fetched),
     ("all_lost", losses::all_lost),
+    ("a_result_that_is_told_of_twice_is_read_once", guards::a_result_that_is_told_of_twice_is_read_once),
+    ("an_answer_that_counts_twice_is_thrown_away", guards::an_answer_that_counts_twice_is_thrown_away),
+    ("large_lists_and_large_rows_come_as_they_are", guards::large_lists_and_large_rows_come_as_they_are),
+    ("a_plan_that_no_message_carries_costs_no_executor", guards::a_plan_that_no_message_carries_costs_no_executor),
+    ("a_reader_that_looks_away_misses_nothing", guards::a_reader_that_looks_away_misses_nothing),
+    ("a_loss_is_noticed_at_once", guards::a_loss_is_noticed_at_once),
+    ("who_holds_data_is_needed", guards::who_holds_data_is_needed),
     ("cancelled", leaving::cancelled),
     ("told_to_stop", leaving::told_to_stop),
     ("told_to_stop_twice", leaving::told_to_stop_twice),

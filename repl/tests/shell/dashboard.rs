@@ -10,7 +10,7 @@ use super::session::{PROMPT, leave, start};
 use super::{STORE, quarray, replica};
 
 /// What a server at an address of the dashboard (`http://HOST:PORT/`) says.
-fn get(link: &str, path: &str) -> String {
+pub(super) fn get(link: &str, path: &str) -> String {
     let host = link.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(host).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();

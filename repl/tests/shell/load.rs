@@ -2,7 +2,9 @@
 //!
 //! `QUARRAY_LOAD_SECONDS` and `QUARRAY_CANCELS` make these tests longer.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,12 +17,16 @@ use tokio::task::JoinSet;
 
 use super::STORE;
 use super::connect::Server;
+use super::dashboard::get;
 
 const CLIENTS: usize = 64;
 const STALLED: usize = 16;
 
 /// What a reader that stalls may cost.
 const STALLED_BYTES_MAX: u64 = 16 << 20;
+
+/// So often it is looked at what a statement holds.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// After this what was given up is gone.
 const GONE: Duration = Duration::from_secs(1);
@@ -42,6 +48,20 @@ fn resident(server: &Server) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
+/// The bytes that queries hold, as the server's metrics tell it.
+fn reserved(link: &str) -> u64 {
+    let said = get(link, "/metrics");
+    let found = said.lines().find_map(|line| line.strip_prefix("quarray_memory_reserved_bytes "));
+    found.unwrap_or_else(|| panic!("no memory is told: {said}")).parse().unwrap()
+}
+
+/// Where the metrics of a server are, which it tells on standard output.
+fn metrics(server: &mut Server) -> String {
+    let mut lines = BufReader::new(server.child.stdout.take().unwrap()).lines();
+    let link = lines.find_map(|line| line.unwrap().strip_prefix("dashboard ").map(str::to_string));
+    link.expect("an address")
 }
 
 /// The time that its threads have worked.
@@ -158,10 +178,11 @@ fn many_clients_have_right_answers_while_readers_stall() {
 #[test]
 fn what_is_given_up_is_gone_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(|command| {
-        command.args(["--memory-limit", "128MiB"]).env("TMPDIR", folder.path());
+    let mut server = Server::start(|command| {
+        command.args(["--http", "127.0.0.1:0", "--memory-limit", "128MiB"]).env("TMPDIR", folder.path());
+        command.stdout(Stdio::piped());
     });
-    let address = address(&server);
+    let (address, link) = (address(&server), metrics(&mut server));
     let statements = [
         "SELECT value, value % 977 AS k FROM range(1000000000) ORDER BY k, value DESC",
         "SELECT sum(value % 7) FROM range(1000000000000)",
@@ -171,7 +192,7 @@ fn what_is_given_up_is_gone_at_once() {
     let mut random = 88_172_645_463_325_252u64;
     runtime().block_on(async {
         let session = RemoteSession::connect(&address).await.unwrap();
-        let mut most = 0;
+        let (mut most, mut most_held) = (0, 0);
         for round in 0..number("QUARRAY_CANCELS", 10) as usize {
             random ^= random << 13;
             random ^= random >> 7;
@@ -179,21 +200,32 @@ fn what_is_given_up_is_gone_at_once() {
             let text = statements[round % statements.len()];
             // A sort writes files once its memory is full.
             let longest = if text.contains("ORDER BY") { 3000 } else { 700 };
-            let given_up = tokio::time::timeout(Duration::from_millis(random % longest), sum(&session, text)).await;
-            assert!(given_up.is_err(), "{text} has ended: {given_up:?}");
-            most = most.max(files(folder.path()));
-            let since = Instant::now();
+            let given_up_at = Instant::now() + Duration::from_millis(random % longest);
+            let mut statement = Box::pin(sum(&session, text));
             loop {
-                let (before, left) = (worked(&server), files(folder.path()));
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                let busy = worked(&server) - before;
-                if busy <= Duration::from_millis(20) && left == 0 {
+                let ended = tokio::time::timeout(GLANCE.min(given_up_at - Instant::now()), &mut statement).await;
+                assert!(ended.is_err(), "{text} has ended: {ended:?}");
+                (most, most_held) = (most.max(files(folder.path())), most_held.max(reserved(&link)));
+                if Instant::now() >= given_up_at {
                     break;
                 }
-                assert!(since.elapsed() < GONE, "round {round}, {text}: {busy:?} of work, {left} files");
+            }
+            drop(statement);
+            let since = Instant::now();
+            loop {
+                let (left, held) = (files(folder.path()), reserved(&link));
+                let before = worked(&server);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                let busy = worked(&server) - before;
+                if busy <= Duration::from_millis(20) && left == 0 && held == 0 {
+                    break;
+                }
+                let what = format!("{busy:?} of work, {left} files, {held} bytes");
+                assert!(since.elapsed() < GONE, "round {round}, {text}: {what}");
             }
         }
         assert_eq!(sum(&session, "SELECT 1 AS n").await.unwrap(), (1, 1));
-        eprintln!("files while statements ran: up to {most}");
+        eprintln!("while statements ran: up to {most} files and {most_held} bytes of memory");
+        assert!(most > 0 && most_held > 0, "the statements had nothing to give back");
     });
 }

@@ -241,21 +241,27 @@ fn kills() -> usize {
 #[test]
 fn answers_do_not_depend_on_lost_executors() {
     let field = Field::new();
-    let mut come = [0usize; 3];
+    // How often each moment came to each plan, and how often an executor was killed for it.
+    let mut come = [[(0usize, 0usize); 3]; 6];
     for round in 0..kills() {
         // Of three rounds each has another moment; the plans go round among them.
-        let (moment, (query, settings, tolerance)) = (MOMENTS[round % 3], PLANS[(round + round / 6) % 6]);
+        let (moment, chosen) = (MOMENTS[round % 3], (round + round / 6) % 6);
+        let (query, settings, tolerance) = PLANS[chosen];
         let expected = field.alone(query, settings);
         let (found, has_come) = field.killed(query, settings, moment);
         same(&expected, &found, tolerance, &format!("{query}, killed when {moment:?}"));
-        come[round % 3] += usize::from(has_come);
+        let counts = &mut come[chosen][round % 3];
+        *counts = (counts.0 + usize::from(has_come), counts.1 + 1);
         field.is_well();
     }
-    assert!(come.iter().all(|count| *count > 0), "moments that came: {MOMENTS:?}: {come:?} of {}", kills());
-    println!(
-        "moments that came: {MOMENTS:?}: {come:?}; jobs distrusted: {}",
-        field.cluster.scheduler().job_counts().distrusted()
-    );
+    for (moment, name) in MOMENTS.iter().enumerate() {
+        let (times, rounds) = come.iter().fold((0, 0), |sum, plan| (sum.0 + plan[moment].0, sum.1 + plan[moment].1));
+        assert!(times > 0, "{name:?} has not come in {rounds} rounds");
+        let plans: Vec<String> = come.iter().map(|plan| format!("{} of {}", plan[moment].0, plan[moment].1)).collect();
+        println!("{name:?} came in {times} of {rounds} rounds, by plans: {}", plans.join(", "));
+    }
+    let jobs = field.cluster.scheduler().job_counts();
+    println!("{} kills, {} jobs, {} answers thrown away", kills(), jobs.begun(), jobs.distrusted());
     field.finish();
 }
 
