@@ -26,7 +26,7 @@ use serde_json::{Map, Value, json};
 
 pub use crs::{Crs, Transformer};
 pub use geobox::{Affine, GeoBox};
-pub use georeference::{Placed, placed};
+pub use georeference::{MapAxes, Placed, map_axes, placed};
 use known::known_index;
 pub use options::WarpOptions;
 pub use outputs::{bounds_in, covering, suggested};
