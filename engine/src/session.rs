@@ -30,6 +30,7 @@ use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
 use crate::access::AccessPolicy;
+use crate::attributes::{Lost, annotate, lost_attributes};
 use crate::backend::{Backend, Clusters};
 use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, StoreQueries, cast_literals, stem};
 use crate::catalog::{Address, Catalog, open_dataset};
@@ -41,7 +42,6 @@ use crate::queries::{OpenSession, QueryRegistry, QueryStart, Recording, RunningQ
 use crate::scan::LabelledDataset;
 use crate::source::store::StoreOptions;
 use crate::thread_safe::ThreadSafe;
-use crate::attributes::{Lost, annotate, lost_attributes};
 
 pub use listing::{KnownNames, TableListing};
 pub use outline::{StatementClass, StatementOutline};

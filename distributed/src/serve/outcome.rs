@@ -6,9 +6,9 @@ use quarray_engine::outcome::{
 };
 
 use super::message::{
-    AxisKind, AxisMessage, ChartMessage, ColoursMessage, DimensionMessage, HeatMapMessage, HistogramMessage, LineMessage,
-    MapMessage, MapUnitsKind, PairMessage, PaletteKind, PlotMessage, RoleMessage, SeriesMessage, SummaryMessage,
-    VariableMessage,
+    AxisKind, AxisMessage, ChartMessage, ColoursMessage, DimensionMessage, HeatMapMessage, HistogramMessage,
+    LineMessage, MapMessage, MapUnitsKind, PairMessage, PaletteKind, PlotMessage, RoleMessage, SeriesMessage,
+    SummaryMessage, VariableMessage,
 };
 
 /// A message of the server that is not what it should be.
@@ -68,7 +68,15 @@ pub(super) fn plot(message: PlotMessage) -> Result<PlotSpec, Incomplete> {
         }
         ChartMessage::HeatMap(HeatMapMessage { x, y, value_label, long_name, values, colours, map }) => {
             let colours = colours.map(colour_options).unwrap_or_default();
-            Chart::HeatMap { x: axis(x)?, y: axis(y)?, value_label, long_name, values, colours, map: map.map(map_system) }
+            Chart::HeatMap {
+                x: axis(x)?,
+                y: axis(y)?,
+                value_label,
+                long_name,
+                values,
+                colours,
+                map: map.map(map_system),
+            }
         }
         ChartMessage::Histogram(HistogramMessage { value_label, edges, counts }) => {
             Chart::Histogram { value_label, edges, counts }

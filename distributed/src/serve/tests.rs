@@ -14,9 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream;
 use quarray_engine::backend::Backend;
-use quarray_engine::outcome::{
-    Axis, AxisLabels, Chart, ColourOptions, MapSystem, MapUnits, Palette, PlotSpec,
-};
+use quarray_engine::outcome::{Axis, AxisLabels, Chart, ColourOptions, MapSystem, MapUnits, Palette, PlotSpec};
 use quarray_engine::source::SourceError;
 use quarray_engine::{Error, Outcome, Session};
 use quarray_lang::diagnostic::Diagnostic;

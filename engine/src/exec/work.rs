@@ -171,7 +171,7 @@ impl WorkGrid {
         if start >= end {
             return None;
         }
-        let mut region = Region { start: vec![0; self.axes.len()], shape: Vec::new() };
+        let mut region = Region::new(Vec::new(), Vec::new());
         let mut outer_is_single = true;
         let mut width = self.total;
         let (mut first, mut last) = (start, end - 1);

@@ -99,7 +99,8 @@ async fn options_are_checked() {
     assert_eq!(found, "PLOT has no kind `histgram`: expected line, heatmap or histogram; did you mean `histogram`?");
     assert!(chart(&["x"], &columns, &[("width", "-1")]).await.is_err());
     let found = chart(&["x"], &columns, &[("colours", "divergent")]).await.unwrap_err();
-    let expected = "PLOT has no colours `divergent`: expected automatic, sequential or diverging; did you mean `diverging`?";
+    let expected =
+        "PLOT has no colours `divergent`: expected automatic, sequential or diverging; did you mean `diverging`?";
     assert_eq!(found, expected);
     for (name, value, expected) in [
         ("robust", "yes", "robust: expected true or false, found yes"),

@@ -134,7 +134,8 @@ impl LabelledDataset {
         field.metadata_mut().insert(CRS_KEY.to_string(), found.crs.name().to_string());
         field.metadata_mut().insert(MAP_AXIS_KEY.to_string(), axis.to_string());
         field
-    }}
+    }
+}
 
 /// The column of a variable's values: type, and in the metadata its units, long name, calendar and what it is for.
 pub fn field_of(variable: &Variable, what: &str) -> Field {

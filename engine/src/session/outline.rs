@@ -13,9 +13,9 @@ use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::statement::{Statement, StatementKind};
 
 use super::{Contents, Session};
+use crate::attributes::annotate;
 use crate::bind::{Parameters, Sink};
 use crate::error::Error;
-use crate::attributes::annotate;
 
 /// What running a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -40,7 +40,8 @@ fn assert_same(found: &RecordBatch, expected: &RecordBatch, what: &str) {
             continue;
         }
         let [found, expected] = [found, expected].map(|values| cast(values, &DataType::Float64).unwrap());
-        for (found, expected) in found.as_primitive::<Float64Type>().iter().zip(expected.as_primitive::<Float64Type>()) {
+        for (found, expected) in found.as_primitive::<Float64Type>().iter().zip(expected.as_primitive::<Float64Type>())
+        {
             let is_same = match (found, expected) {
                 (Some(found), Some(expected)) => (found - expected).abs() <= 1e-12 * expected.abs(),
                 (found, expected) => found == expected,
@@ -130,7 +131,8 @@ async fn what_is_no_number_of_chunks_is_refused() {
     };
     for found in ["0", "-3", "auto", "time: x"] {
         let message = refused(&format!("'{found}'")).await;
-        let expected = "option `partition`: expected a number of chunks from 1 on, or one a dimension as `time: 4, y: 2`";
+        let expected =
+            "option `partition`: expected a number of chunks from 1 on, or one a dimension as `time: 4, y: 2`";
         assert!(message.ends_with(&format!("{expected}, found `{found}`")), "{message}");
     }
     let message = refused("'time: 2, lat: 1'").await;

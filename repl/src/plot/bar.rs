@@ -52,9 +52,8 @@ impl Bar {
         let bottom = data.bottom - if limits.has_below { arrow } else { 0.0 };
         let height = bottom - top;
         let steps = 256;
-        let value = |step: usize| {
-            self.scale.high - (self.scale.high - self.scale.low) * (step as f64 + 0.5) / steps as f64
-        };
+        let value =
+            |step: usize| self.scale.high - (self.scale.high - self.scale.low) * (step as f64 + 0.5) / steps as f64;
         let pixels = (0..steps).map(|step| self.colours.colour(value(step))).collect();
         canvas.image(Rect { left, top, right, bottom }, Image { width: 1, height: steps, pixels })?;
         let (above, below) = ((f64::midpoint(left, right), data.top), (f64::midpoint(left, right), data.bottom));

@@ -120,19 +120,22 @@ impl Frame {
         self.draw_head(canvas, labels)
     }
 
-    /// Writes a remark below the data at the right, where the label of the axis leaves it room.
+    /// Writes a remark at the lower right of the data, or else of a page of that width, where the label of the axis leaves
+    /// it room.
     pub(crate) fn draw_remark(
         &self,
         canvas: &mut dyn Canvas,
         labels: &Labels,
         remark: &str,
+        width: f64,
     ) -> Result<(), PlotError> {
-        let Rect { left, right, .. } = self.area;
         let label = canvas.text_width(&with_factor(&labels.x, &self.x_ticks), LABEL);
-        if f64::midpoint(left, right) + label / 2.0 + GAP * 2.0 + canvas.text_width(remark, CONTEXT) > right {
-            return Ok(());
+        let label_end = f64::midpoint(self.area.left, self.area.right) + label / 2.0;
+        let needed = label_end + GAP * 2.0 + canvas.text_width(remark, CONTEXT);
+        match [self.area.right, width - MARGIN].into_iter().find(|&end| needed <= end) {
+            Some(end) => canvas.text(remark, (end, self.x_label_base()), CONTEXT, Anchor::End, false),
+            None => Ok(()),
         }
-        canvas.text(remark, (right, self.x_label_base()), CONTEXT, Anchor::End, false)
     }
 
     /// The base line of the label of the horizontal axis.

@@ -58,7 +58,7 @@ pub(crate) fn draw(canvas: &mut dyn Canvas, size: (f64, f64), cells: &Cells<'_>)
     }
     frame.draw_around(canvas, &labels)?;
     match &ground.system {
-        Some(system) => frame.draw_remark(canvas, &labels, system),
+        Some(system) => frame.draw_remark(canvas, &labels, system, size.0),
         None => Ok(()),
     }
 }

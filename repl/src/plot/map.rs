@@ -35,9 +35,11 @@ impl Ground {
             return Self { x, y, x_label, y_label, stretch: is_same.then_some(1.0), system: None };
         };
         let system = Some(map.name.clone()).filter(|name| name.starts_with("EPSG:") && map.units != MapUnits::Degrees);
-        let labelled = |axis: &Axis, units: &str| match units {
-            "" => axis.label.clone(),
-            units => format!("{} [{units}]", axis.label),
+        let labelled = |axis: &Axis, units: &str| match (axis.label.as_str(), units) {
+            ("x", "") => "longitude".to_string(),
+            ("y", "") => "latitude".to_string(),
+            (name, "") => name.to_string(),
+            (name, units) => format!("{name} [{units}]"),
         };
         let (x_measure, y_measure, units) = match &map.units {
             MapUnits::Degrees => (Measure::Longitude, Measure::Latitude, ""),
@@ -99,8 +101,10 @@ mod tests {
     use super::*;
 
     fn ground(x: (&str, &[f64]), y: (&str, &[f64]), units: Option<MapUnits>) -> Ground {
-        let axis =
-            |(label, labels): (&str, &[f64])| Axis { label: label.to_string(), labels: AxisLabels::Numbers(labels.to_vec()) };
+        let axis = |(label, labels): (&str, &[f64])| Axis {
+            label: label.to_string(),
+            labels: AxisLabels::Numbers(labels.to_vec()),
+        };
         let (x, y) = (axis(x), axis(y));
         let map = units.map(|units| MapSystem { name: "EPSG:32633".to_string(), units });
         let colours = ColourOptions::default();
@@ -126,7 +130,10 @@ mod tests {
         let map = ground(("lon", &[10.0, 11.0, 12.0]), ("lat", &[61.0, 60.0, 59.0]), Some(MapUnits::Degrees));
         assert!(map.stretch.is_some_and(|stretch| (stretch - 2.0).abs() < 1e-12), "{map:?}");
         assert_eq!((map.x_label.as_str(), map.y_label.as_str(), &map.system), ("lon", "lat", &None));
-        assert_eq!((labels(&map.x, 3), labels(&map.y, 3)), ("10°E 11°E 12°E".to_string(), "59°N 60°N 61°N".to_string()));
+        assert_eq!(
+            (labels(&map.x, 3), labels(&map.y, 3)),
+            ("10°E 11°E 12°E".to_string(), "59°N 60°N 61°N".to_string())
+        );
         // Three degrees by three, of which those of latitude are twice as long.
         assert!(map.true_to_scale(100.0, 100.0, 0.1).is_some_and(|(w, h)| (w - 50.0).abs() < 1e-9 && h == 100.0));
     }
@@ -135,7 +142,8 @@ mod tests {
     fn cells_end_at_the_poles() {
         let map = ground(("lon", &[0.0, 90.0, 180.0, 270.0]), ("lat", &[-90.0, 0.0, 90.0]), Some(MapUnits::Degrees));
         assert_eq!((map.y.low, map.y.high, map.stretch), (-90.0, 90.0, Some(1.0)));
-        let polar = ground(("lon", &[0.0, 1.0]), ("lat", &[88.0, 89.0]), Some(MapUnits::Degrees));
+        let polar = ground(("x", &[0.0, 1.0]), ("y", &[88.0, 89.0]), Some(MapUnits::Degrees));
+        assert_eq!((polar.x_label.as_str(), polar.y_label.as_str()), ("longitude", "latitude"));
         assert!(polar.stretch.is_some_and(|stretch| stretch < 6.0), "{polar:?}");
     }
 

@@ -18,7 +18,10 @@ impl Measure {
     pub(crate) fn ticks(self, low: f64, high: f64, count: usize) -> Ticks {
         let marks = match self {
             Self::Length(unit) => plain_ticks(low, high, count, unit),
-            _ => degree_places(low, high, count).into_iter().map(|(value, decimals)| self.mark(value, decimals)).collect(),
+            _ => degree_places(low, high, count)
+                .into_iter()
+                .map(|(value, decimals)| self.mark(value, decimals))
+                .collect(),
         };
         Ticks { marks, factor: String::new() }
     }
@@ -38,7 +41,7 @@ impl Measure {
 }
 
 /// Distances between marks that divide a circle, in degrees.
-const DEGREE_STEPS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 90.0];
+const DEGREE_STEPS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0];
 
 /// Round degrees, and the decimals that they are written with.
 fn degree_places(low: f64, high: f64, count: usize) -> Vec<(f64, usize)> {

@@ -14,11 +14,7 @@ fn a_line_a_map_and_a_histogram_on_the_terminal() {
         ask(&mut terminal, line, &["Mean\r\n", "tas [C]\r\n", "20.0 ┤", "10.0 ┤", "└", "Feb", "Dec", "1999", "time"]);
     assert!(shown.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c)), "no line:\n{shown}");
     let map = "FROM climate[time[6]] |> SELECT latitude, longitude, tas |> PLOT;";
-    let shown = ask(
-        &mut terminal,
-        map,
-        &["latitude\r\n", "36°N ┤", "34°N ┤", "80°W", "longitude\r\n", "tas [C]"],
-    );
+    let shown = ask(&mut terminal, map, &["latitude\r\n", "36°N ┤", "34°N ┤", "80°W", "longitude\r\n", "tas [C]"]);
     assert!(shown.contains("▀▀▀▀▀") && terminal.seen.contains("\x1b[38;5;"), "no map:\n{shown}");
     let histogram =
         "FROM climate |> SELECT time, latitude, longitude, tas |> PLOT WITH (kind = 'histogram', bins = 4);";

@@ -97,7 +97,10 @@ fn a_partition_has_as_many_chunks_as_were_told() {
     assert_eq!(partitions(Some(Told::Chunks(4))), [(0, 4), (4, 8), (8, 12), (12, 16), (16, 20), (20, 24), (24, 25)]);
     assert_eq!(partitions(Some(Told::Chunks(1000))), [(0, 25)]);
     let along = |chunks: &[u64]| partitions(Some(Told::Along(chunks.to_vec()))).len();
-    assert_eq!((along(&[1, 1]), along(&[2, 1]), along(&[2, 3]), along(&[100, 1]), along(&[u64::MAX, 9])), (25, 15, 6, 5, 1));
+    assert_eq!(
+        (along(&[1, 1]), along(&[2, 1]), along(&[2, 3]), along(&[100, 1]), along(&[u64::MAX, 9])),
+        (25, 15, 6, 5, 1)
+    );
 }
 
 #[test]

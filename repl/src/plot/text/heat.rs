@@ -39,9 +39,7 @@ fn size(page: &Page, ground: &Ground) -> (usize, usize) {
     let width = page.width.saturating_sub(gutter + 3).max(10);
     let half_rows = (page.height * 2) as f64;
     match ground.true_to_scale(width as f64, half_rows, THINNEST) {
-        Some((columns, half_rows)) => {
-            (columns.round().max(4.0) as usize, (half_rows / 2.0).round().max(2.0) as usize)
-        }
+        Some((columns, half_rows)) => (columns.round().max(4.0) as usize, (half_rows / 2.0).round().max(2.0) as usize),
         None => (width, page.height),
     }
 }
