@@ -13,6 +13,7 @@ use crate::scan::LabelledDataset;
 use crate::source::SourceError;
 use crate::source::open::{open, split_options};
 use crate::source::partition::Partition;
+use crate::source::stack::{self, STACK_OPTION};
 use crate::source::store::{Portable, Store, StoreOptions};
 
 /// The extensions of files that DataFusion reads as tables.
@@ -48,6 +49,9 @@ impl Address {
         let (read, reach) = split_options(&self.options);
         let mut portable = Store::portable(&self.uri, &reach)?;
         portable.options.extend(read);
+        if let Some(manifest) = portable.options.get_mut(STACK_OPTION) {
+            *manifest = stack::portable(manifest)?;
+        }
         Ok(portable)
     }
 }

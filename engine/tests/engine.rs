@@ -25,6 +25,8 @@ mod outputs;
 mod partitions;
 #[path = "engine/signing.rs"]
 mod signing;
+#[path = "engine/stack.rs"]
+mod stack;
 #[path = "engine/store_errors.rs"]
 mod store_errors;
 #[path = "engine/store_servers.rs"]

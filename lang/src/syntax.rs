@@ -35,7 +35,7 @@ mod warps;
 
 use sqlparser::ast::{Expr, Function, Ident, ObjectName, OrderByExpr, PipeOperator, Query, WindowFrame};
 
-pub use catalogs::{SourceCall, replace_call, replace_source_call, source_call};
+pub use catalogs::{SourceCall, nested_call, replace_call, replace_source_call, source_call};
 pub use cells::{cell_reference, window_along};
 pub(crate) use later::{ClauseValue, LaterStep, later_step};
 pub use steps::array_step;

@@ -76,20 +76,7 @@ impl CatalogCall {
         if name != ITEMS_FUNCTION && name != COLLECTIONS_FUNCTION {
             return Ok(None);
         }
-        let uri = match positional.first().map(constant).transpose()? {
-            Some(Value::String(uri)) => uri,
-            _ => return Err(wrong(format!("{name}: expected the address of a catalog in quotes"))),
-        };
-        let mut given = match (positional.get(1).map(constant).transpose()?, positional.len()) {
-            (None, _) => Map::new(),
-            // What this makes of a call.
-            (Some(Value::String(given)), 2) => serde_json::from_str(&given)
-                .map_err(|_| wrong(format!("{name}: expected arguments by name, as in `collection => 'x'`")))?,
-            _ => return Err(wrong(format!("{name}: expected arguments by name, as in `collection => 'x'`"))),
-        };
-        for (argument, value) in named {
-            given.insert(argument.value.to_ascii_lowercase(), constant(&value)?);
-        }
+        let (uri, mut given) = catalog_arguments(&name, &positional, named)?;
         let mut options = store_options(&options);
         if given.contains_key("asset") {
             // Signing is a matter of the asset, wherever it is said.
@@ -108,6 +95,32 @@ impl CatalogCall {
         (&self.uri, Value::Object(self.given.clone()).to_string(), &self.options).hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// The address of a catalog and its arguments by name.
+pub(super) fn catalog_arguments(
+    function: &str,
+    positional: &[Expr],
+    named: Vec<(Ident, Expr)>,
+) -> Result<(String, Map<String, Value>), Error> {
+    let uri = match positional.first().map(constant).transpose()? {
+        Some(Value::String(uri)) => uri,
+        _ => return Err(wrong(format!("{function}: expected the address of a catalog in quotes"))),
+    };
+    let expected = || wrong(format!("{function}: expected arguments by name, as in `collection => 'x'`"));
+    let mut given = match (positional.get(1).map(constant).transpose()?, positional.len()) {
+        (None, _) => Map::new(),
+        // What a call becomes for the planner.
+        (Some(Value::String(given)), 2) => serde_json::from_str(&given).map_err(|_| expected())?,
+        _ => return Err(expected()),
+    };
+    given.extend(constants(named)?);
+    Ok((uri, given))
+}
+
+/// The values of arguments, by their names in lower case.
+pub(super) fn constants(named: Vec<(Ident, Expr)>) -> Result<Map<String, Value>, Error> {
+    named.into_iter().map(|(name, value)| Ok((name.value.to_ascii_lowercase(), constant(&value)?))).collect()
 }
 
 /// Every catalog in FROM.

@@ -15,11 +15,10 @@ use crate::summary::summary;
 
 impl Session {
     /// What the names in a query stand for: attached datasets, views and what they name, stores by path.
-    /// Catalogs in it become calls that can be planned, their assets and what is warped paths.
+    /// Catalogs in it become calls that can be planned, their assets, stacks and what is warped paths.
     pub(super) async fn names(&self, query: &mut Query) -> Result<HashMap<String, Named>, Error> {
         let mut found: HashMap<String, Named> = HashMap::new();
-        self.settle_catalogs(query, &mut found).await?;
-        self.settle_warps(query, &mut found).await?;
+        self.settle(query, &mut found).await?;
         let mut waiting = names_in(query);
         while let Some((name, options)) = waiting.pop() {
             let (key, named) = match quoted_path(&name) {
@@ -42,8 +41,7 @@ impl Session {
             match (named, quoted_path(&name)) {
                 (Some(Named::View(query)), _) => {
                     let mut query = query.as_ref().clone();
-                    self.settle_catalogs(&mut query, &mut found).await?;
-                    self.settle_warps(&mut query, &mut found).await?;
+                    self.settle(&mut query, &mut found).await?;
                     let query = Arc::new(query);
                     waiting.extend(names_in(query.as_ref()));
                     found.insert(key, Named::View(query));
@@ -57,6 +55,13 @@ impl Session {
             }
         }
         Ok(found)
+    }
+
+    /// Puts paths in the places of what is opened in a way of its own.
+    async fn settle(&self, query: &mut Query, found: &mut HashMap<String, Named>) -> Result<(), Error> {
+        self.settle_stacks(query, found).await?;
+        self.settle_catalogs(query, found).await?;
+        self.settle_warps(query, found).await
     }
 
     /// The summary of the dataset that a query is nothing but the name of.

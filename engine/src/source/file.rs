@@ -9,8 +9,14 @@ use super::SourceError;
 use super::store::{Store, StoreOptions};
 use crate::access::AccessPolicy;
 
-/// Ranges that are nearer to each other than this are fetched as one: a request costs more than the bytes between them.
+/// Ranges that are nearer to each other than this may be fetched as one: a request costs more than the bytes between them.
 const GAP_MAX: u64 = 1 << 18;
+
+/// Bytes between ranges that cost nothing.
+const GAP_FREE: u64 = 1 << 12;
+
+/// Bytes that nobody wants are this part of those of a request, at most: requests are made at the same time, bytes are not.
+const GAP_SHARE: u64 = 10;
 
 /// Bytes of a request for several ranges, at most, unless one range alone is longer.
 const REQUEST_MAX: u64 = 16 << 20;
@@ -105,16 +111,21 @@ fn coalesced(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut sorted: Vec<Range<u64>> = ranges.iter().filter(|range| range.start < range.end).cloned().collect();
     sorted.sort_by_key(|range| (range.start, range.end));
     let mut requests: Vec<Range<u64>> = Vec::new();
+    // Bytes of the last request that nobody wants.
+    let mut unwanted = 0;
     for range in sorted {
-        match requests.last_mut() {
-            Some(last)
-                if range.start < last.end
-                    || (range.start - last.end <= GAP_MAX && range.end - last.start <= REQUEST_MAX) =>
-            {
+        if let Some(last) = requests.last_mut() {
+            let gap = range.start.saturating_sub(last.end);
+            let length = range.end.max(last.end) - last.start;
+            let is_cheap = gap <= GAP_FREE || (gap <= GAP_MAX && (unwanted + gap) * GAP_SHARE <= length);
+            if range.start < last.end || (is_cheap && length <= REQUEST_MAX) {
                 last.end = last.end.max(range.end);
+                unwanted += gap;
+                continue;
             }
-            _ => requests.push(range),
         }
+        unwanted = 0;
+        requests.push(range);
     }
     requests
 }
@@ -127,6 +138,8 @@ mod tests {
     fn near_ranges_are_one_request() {
         let far = GAP_MAX + 100;
         assert_eq!(coalesced(&[50..60, 0..10, 5..20, far + 60..far + 61, 7..7]), [0..60, far + 60..far + 61]);
+        // Where a tenth of what is fetched or more would be for nothing, there are two requests.
+        assert_eq!(coalesced(&[0..90_000, 100_000..190_000, 230_000..300_000]), [0..190_000, 230_000..300_000]);
         assert_eq!(coalesced(&[0..REQUEST_MAX, REQUEST_MAX..REQUEST_MAX + 1]).len(), 2);
     }
 

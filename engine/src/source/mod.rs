@@ -22,6 +22,7 @@ pub mod netcdf;
 pub mod open;
 pub mod partition;
 pub mod stac;
+pub mod stack;
 pub mod store;
 pub mod tiff;
 pub mod warp;

@@ -10,6 +10,7 @@ use super::concatenated;
 use super::file::SourceFile;
 use super::netcdf;
 use super::partition::PARTITION;
+use super::stack::{self, STACK_OPTION};
 use super::store::{Store, StoreOptions, without_secrets};
 use super::tiff;
 use super::warp::{WarpOptions, warp};
@@ -18,7 +19,8 @@ use crate::access::AccessPolicy;
 use crate::dataset::Dataset;
 
 /// The options that say how a dataset is read, not how its store is reached.
-const READ_OPTIONS: &[&str] = &["concat", "decode_cf", "format", "nan_as_null", "overview", PARTITION, "warp"];
+const READ_OPTIONS: &[&str] =
+    &["concat", "decode_cf", "format", "nan_as_null", "overview", PARTITION, STACK_OPTION, "warp"];
 
 /// How the bytes of a dataset are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,9 @@ async fn open_where_it_lies(
     mut options: StoreOptions,
     access: &AccessPolicy,
 ) -> Result<Dataset, SourceError> {
+    if let Some(manifest) = options.get(STACK_OPTION) {
+        return stack::open(uri, manifest, access);
+    }
     let along = options.remove("concat");
     if concatenated::is_pattern(uri) {
         return open_several(uri.to_string(), along, options, access.clone()).await;
@@ -166,7 +171,7 @@ fn split_group(uri: &str) -> Option<(String, String)> {
 }
 
 /// How stored values become values.
-fn decode_options(uri: &str, options: &StoreOptions) -> Result<DecodeOptions, SourceError> {
+pub(super) fn decode_options(uri: &str, options: &StoreOptions) -> Result<DecodeOptions, SourceError> {
     let default = DecodeOptions::default();
     Ok(DecodeOptions {
         decode_cf: flag(uri, options, "decode_cf")?.unwrap_or(default.decode_cf),

@@ -40,7 +40,21 @@ print('|'.join(sorted(collection.id for collection in client.get_collections()))
 
 #[tokio::test]
 async fn searches_find_what_pystac_client_finds() {
-    let (Some(uri), Some(python)) = (server("QUARRAY_TEST_STAC"), server("QUARRAY_TEST_STAC_PYTHON")) else { return };
+    compare("QUARRAY_TEST_STAC", |_, _| true).await;
+}
+
+/// The same of another server, which keeps its items in memory. It does not conform to `query`, and answers 500 to a list
+/// by GET where there is a second page.
+#[tokio::test]
+async fn searches_of_rustac_find_what_pystac_client_finds() {
+    compare("QUARRAY_TEST_RUSTAC", |ours, method| {
+        !ours.starts_with("query") && !(ours.contains('[') && method == "get")
+    })
+    .await;
+}
+
+async fn compare(variable: &str, answers: fn(&str, &str) -> bool) {
+    let (Some(uri), Some(python)) = (server(variable), server("QUARRAY_TEST_STAC_PYTHON")) else { return };
     let arguments = SEARCHES.iter().map(|(_, theirs)| *theirs);
     let said = Command::new(python).args(["-c", PEER, &uri]).args(arguments).output().unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
@@ -50,14 +64,16 @@ async fn searches_find_what_pystac_client_finds() {
     let mut sizes = vec![];
     for (ours, theirs) in SEARCHES {
         let expected = expected.next().unwrap();
-        for method in ["get", "post"] {
+        for method in ["get", "post"].into_iter().filter(|method| answers(ours, method)) {
             let comma = if ours.is_empty() { "" } else { ", " };
             let call = format!("stac('{uri}', page_size => 20, method => '{method}'{comma}{ours})");
             let query = format!("SELECT collection || '/' || id FROM {call} ORDER BY collection || '/' || id");
             let found = texts(&session, &query).await.unwrap();
             assert_eq!(found, expected, "{theirs} by {method}");
         }
-        sizes.push(expected.len());
+        if answers(ours, "post") {
+            sizes.push(expected.len());
+        }
     }
     assert!(sizes[0] == 45 && sizes.iter().all(|size| (1..=45).contains(size)), "{sizes:?}");
     let shown = texts(&session, &format!("SHOW COLLECTIONS FROM stac('{uri}')")).await.unwrap();

@@ -1,5 +1,6 @@
 //! A web server of a folder, with the manners that a test wants.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -33,22 +34,31 @@ pub async fn serve(folder: &Path, manners: Manners) -> String {
     serve_counted(folder, manners).await.0
 }
 
+/// The bytes of the bodies that were sent so far, by path.
+pub type Sent = Arc<Mutex<BTreeMap<String, u64>>>;
+
 /// Serves a folder, and writes down what is asked for.
 pub async fn serve_counted(folder: &Path, manners: Manners) -> (String, Requests) {
+    let (address, requests, _) = serve_measured(folder, manners).await;
+    (address, requests)
+}
+
+/// Serves a folder, and writes down what is asked for and how many bytes the answers have.
+pub async fn serve_measured(folder: &Path, manners: Manners) -> (String, Requests, Sent) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let folder = Arc::new(folder.to_path_buf());
-    let requests = Requests::default();
-    let seen = requests.clone();
+    let (requests, sent) = (Requests::default(), Sent::default());
+    let seen = (requests.clone(), sent.clone());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(answer_all(stream, folder.clone(), manners, seen.clone()));
         }
     });
-    (address, requests)
+    (address, requests, sent)
 }
 
-async fn answer_all(stream: TcpStream, folder: Arc<PathBuf>, manners: Manners, requests: Requests) {
+async fn answer_all(stream: TcpStream, folder: Arc<PathBuf>, manners: Manners, (requests, sent): (Requests, Sent)) {
     let mut stream = BufReader::new(stream);
     loop {
         let mut head = vec![];
@@ -66,12 +76,14 @@ async fn answer_all(stream: TcpStream, folder: Arc<PathBuf>, manners: Manners, r
             return;
         }
         let (response, body, keep) = answer(&head, &folder, manners);
-        let sent = async {
+        let path = head[0].split(' ').nth(1).unwrap().to_string();
+        *sent.lock().unwrap().entry(path).or_default() += body.len() as u64;
+        let sending = async {
             stream.write_all(response.as_bytes()).await?;
             stream.write_all(&body).await?;
             stream.flush().await
         };
-        if sent.await.is_err() {
+        if sending.await.is_err() {
             return;
         }
         if manners.stalls && !keep {

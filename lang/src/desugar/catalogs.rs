@@ -5,8 +5,11 @@ use sqlparser::tokenizer::Token;
 
 use super::edits::{Edits, plain_word};
 
-/// Functions in FROM that brackets, options and `ASSET` may follow.
+/// Catalogs: calls in FROM that brackets, options and `ASSET` may follow.
 const CATALOGS: &[&str] = &["STAC"];
+
+/// Other calls in FROM that brackets and options may follow.
+const SOURCES: &[&str] = &["STACK"];
 
 /// Rewrites a statement that shows collections.
 pub(super) fn rewrite_show(edits: &mut Edits<'_>) {
@@ -21,6 +24,9 @@ pub(super) fn rewrite_show(edits: &mut Edits<'_>) {
 
 /// The position after the catalog whose name stands at `start`, if it is one; an asset that follows becomes its argument.
 pub(super) fn rewrite_call(edits: &mut Edits<'_>, start: usize) -> Option<usize> {
+    if edits.is_word(start, SOURCES) && edits.is(start + 1, &Token::LParen) {
+        return Some(edits.partner(start + 1)? + 1);
+    }
     if !edits.is_word(start, CATALOGS) || !edits.is(start + 1, &Token::LParen) {
         return None;
     }

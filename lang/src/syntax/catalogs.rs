@@ -45,6 +45,13 @@ pub fn source_call(factor: &TableFactor) -> Option<SourceCall> {
     Some(SourceCall { name, positional, named, options, has_brackets })
 }
 
+/// The call that an argument is, as in `stack(stac('…'))`.
+pub fn nested_call(expression: &Expr) -> Option<SourceCall> {
+    let Expr::Function(function) = expression else { return None };
+    let Call { name, positional, named } = Call::of(function)?;
+    Some(SourceCall { name, positional, named, options: Vec::new(), has_brackets: false })
+}
+
 /// Puts a quoted path in the place of the call that a table factor is or has its brackets on; the options go with the
 /// call.
 pub fn replace_source_call(factor: &mut TableFactor, path: &str) {

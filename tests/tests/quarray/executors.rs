@@ -117,6 +117,35 @@ fn pictures_on_two_executors() {
     runtime().block_on(cluster.shut_down());
 }
 
+/// Executors open a cube from what the session wrote down of its scenes; no catalog is asked again.
+#[test]
+fn stacks_on_two_executors() {
+    let cluster = cluster(2);
+    let send = send_to(&cluster.backend());
+    let items = here().join("data/stack/items.json");
+    let catalog = items.display();
+    for (arguments, step) in [
+        ("crs => 'EPSG:32633', resolution => 60, resampling => 'cubic', mosaic => 'mean'", "ALONG y, x"),
+        ("crs => 'EPSG:32632', resolution => 80, group => 'solar_day'", "ALONG time, band"),
+    ] {
+        let query = format!(
+            "FROM stack(stac('{catalog}'), assets => ['red', 'nir'], {arguments}) \
+             |> REDUCE sum(band_data) AS s, count(band_data) AS n {step}"
+        );
+        for settings in WAYS {
+            let (alone, sent) = (settings.session(), settings.session());
+            send(&sent);
+            let answers = [&alone, &sent].map(|session| match run(session, &query) {
+                Ending::Rows(answer) => answer,
+                other => panic!("{query}: expected rows, found {other:?}"),
+            });
+            assert!(answers[0].rows() > 1, "{query}");
+            same(&answers[0], &answers[1], 1e-12, &query);
+        }
+    }
+    runtime().block_on(cluster.shut_down());
+}
+
 /// Executors open the files again, from the address and the options alone.
 #[test]
 fn netcdf_on_two_executors() {

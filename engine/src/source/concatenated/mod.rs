@@ -15,6 +15,7 @@ use crate::dataset::Dataset;
 use crate::source::SourceError;
 
 pub use addresses::{expand, is_pattern};
+pub(super) use region::assembled;
 
 /// Files that are opened at the same time.
 const FILES_IN_FLIGHT: usize = 16;

@@ -5,7 +5,7 @@ use arrow::array::{Array, ArrayRef, MutableArrayData, make_array};
 use crate::array::Region;
 
 /// The cells of `region` in C order, from pieces that cover it without overlapping: each is a box in it, and its cells.
-pub(super) fn assembled(region: &Region, mut pieces: Vec<(Region, ArrayRef)>) -> Result<ArrayRef, String> {
+pub(in crate::source) fn assembled(region: &Region, mut pieces: Vec<(Region, ArrayRef)>) -> Result<ArrayRef, String> {
     if let [(only, _)] = pieces.as_slice()
         && only == region
         && let Some((_, cells)) = pieces.pop()

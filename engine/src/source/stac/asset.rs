@@ -129,7 +129,8 @@ fn asset<'a>(entry: &'a Entry, name: &str) -> Option<&'a Map<String, Value>> {
     entry.document.get("assets")?.get(name)?.as_object()
 }
 
-fn asset_names(entry: &Entry) -> Vec<String> {
+/// The names of an entry's assets, some of them where there are many.
+pub(in crate::source) fn asset_names(entry: &Entry) -> Vec<String> {
     let assets = entry.document.get("assets").and_then(Value::as_object);
     assets.map(|assets| assets.keys().take(64).cloned().collect()).unwrap_or_default()
 }

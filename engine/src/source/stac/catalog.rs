@@ -9,6 +9,7 @@ use super::search::{CatalogOptions, Search};
 use super::walk::{Wanted, walk};
 use crate::access::AccessPolicy;
 use crate::source::SourceError;
+use crate::source::store::without_secrets;
 
 /// An item or a collection, and the address that its references are relative to.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +53,11 @@ impl Catalog {
             uri.to_string()
         };
         Ok(Self { documents, root: Entry { document, href }, options: options.clone() })
+    }
+
+    /// Its address, secrets taken out.
+    pub fn address(&self) -> String {
+        without_secrets(&self.root.href)
     }
 
     /// The items that a search finds, some at a time.

@@ -19,8 +19,10 @@ mod search;
 mod table;
 mod walk;
 
+pub(super) use asset::asset_names;
 pub use asset::{AssetAddress, asset_of, open_asset};
 pub use catalog::{Catalog, Entry};
 pub use interval::Interval;
 pub use search::{CatalogOptions, Search};
+pub(super) use search::{arguments, item_bbox, item_interval};
 pub use table::{COLLECTIONS_FUNCTION, CatalogScan, ITEMS_FUNCTION, register};

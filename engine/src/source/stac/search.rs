@@ -43,7 +43,7 @@ pub struct CatalogOptions {
 }
 
 /// Reads the named arguments of a catalog; an error says which one is wrong.
-pub(super) fn arguments(given: &Map<String, Value>) -> Result<(Search, CatalogOptions), String> {
+pub(in crate::source) fn arguments(given: &Map<String, Value>) -> Result<(Search, CatalogOptions), String> {
     let (mut search, mut options) = (Search::default(), CatalogOptions::default());
     for (name, value) in given {
         match name.as_str() {
@@ -155,7 +155,7 @@ impl Search {
 }
 
 /// The rectangle of an item: west, south, east, north; heights are left out.
-pub(super) fn item_bbox(item: &Map<String, Value>) -> Option<[f64; 4]> {
+pub(in crate::source) fn item_bbox(item: &Map<String, Value>) -> Option<[f64; 4]> {
     let numbers: Option<Vec<f64>> = item.get("bbox")?.as_array()?.iter().map(Value::as_f64).collect();
     match numbers?.as_slice() {
         [west, south, east, north] | [west, south, _, east, north, _] => Some([*west, *south, *east, *north]),
@@ -164,7 +164,7 @@ pub(super) fn item_bbox(item: &Map<String, Value>) -> Option<[f64; 4]> {
 }
 
 /// The time of an item: from its start to its end, or its moment.
-fn item_interval(item: &Map<String, Value>) -> Option<Interval> {
+pub(in crate::source) fn item_interval(item: &Map<String, Value>) -> Option<Interval> {
     let properties = item.get("properties")?.as_object()?;
     let time = |name: &str| properties.get(name).and_then(Value::as_str).and_then(micros_of);
     match (time("start_datetime"), time("end_datetime")) {

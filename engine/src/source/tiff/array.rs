@@ -35,17 +35,18 @@ struct Meaning {
 }
 
 impl TiffArray {
-    /// The array of a picture, and of another that tells which cells are there. A chunk is a block, or several small ones
-    /// that are near each other.
+    /// The array of a picture, and of another that tells which cells are there. A chunk is a block or, where they may be
+    /// joined, several small ones that are near each other.
     pub fn new(
         image: Arc<Image>,
         mask: Option<Arc<Image>>,
         decodings: Vec<Decoding>,
         fill: Option<Packed>,
         nan_is_missing: bool,
+        joined: bool,
     ) -> Self {
         let layout = &image.layout;
-        let (rows, columns) = layout.blocks_in_chunk();
+        let (rows, columns) = if joined { layout.blocks_in_chunk() } else { (1, 1) };
         let chunk_height = (layout.block_height * rows).min(layout.height);
         let chunk_width = (layout.block_width * columns).min(layout.width);
         let grid = ChunkGrid::new(

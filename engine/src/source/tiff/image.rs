@@ -17,6 +17,9 @@ use crate::source::file::SourceFile;
 /// Blocks of one window, at most: a mask may have smaller ones than the cells that it is of.
 const BLOCKS_MAX: u64 = 1 << 16;
 
+/// Blocks whose places are looked at in one go.
+const BLOCKS_AT_ONCE: usize = 4096;
+
 /// A picture of a file.
 #[derive(Debug)]
 pub(super) struct Image {
@@ -115,6 +118,31 @@ impl Image {
         let blocks =
             places.iter().zip(bytes).map(|(&(row, column), bytes)| EncodedBlock { row, column, bytes }).collect();
         Ok(Ok(EncodedWindow { image: self.clone(), window, blocks }))
+    }
+
+    /// Whether all blocks lie in the file.
+    pub async fn check_whole(&self) -> Result<(), SourceError> {
+        let (across, down) = self.layout.blocks();
+        let planes = if self.layout.is_planar { self.layout.bands } else { 1 };
+        let count = planes.saturating_mul(across).saturating_mul(down);
+        for first in (0..count).step_by(BLOCKS_AT_ONCE) {
+            let numbers: Vec<u64> = (first..count.min(first + BLOCKS_AT_ONCE as u64)).collect();
+            let places = numbers.iter().map(|number| (number / across) % down);
+            let entries: Vec<u64> = match self.is_cut() {
+                true => numbers.iter().map(|number| number / (across * down)).collect(),
+                false => numbers.clone(),
+            };
+            let offsets = self.offsets.numbers(&self.file, &entries).await?;
+            let lengths = match &self.lengths {
+                Some(lengths) => lengths.numbers(&self.file, &entries).await?,
+                None => vec![None; entries.len()],
+            };
+            for ((&offset, &length), row) in offsets.iter().zip(&lengths).zip(places) {
+                self.range_of(offset, length, row)
+                    .map_err(|message| SourceError::Metadata { array: self.layout.uri.clone(), message })?;
+            }
+        }
+        Ok(())
     }
 
     /// The place of a block in the tables.

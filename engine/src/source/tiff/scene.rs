@@ -121,11 +121,23 @@ impl Scene {
         Some([x, x_by_column * wider, x_by_row * higher, y, y_by_column * wider, y_by_row * higher])
     }
 
-    /// The cells at a level: 0 is the full resolution.
+    /// The cells at a level: 0 is the full resolution. Small blocks that are near each other are one chunk.
     ///
     /// # Errors
     /// [`SourceError::Address`] where there is no such level.
     pub fn band_data(&self, level: usize, options: &DecodeOptions) -> Result<BandData, SourceError> {
+        self.cells(level, options, true)
+    }
+
+    /// The cells at a level for whoever wants few of them: every block is a chunk.
+    ///
+    /// # Errors
+    /// [`SourceError::Address`] where there is no such level.
+    pub fn band_data_by_blocks(&self, level: usize, options: &DecodeOptions) -> Result<BandData, SourceError> {
+        self.cells(level, options, false)
+    }
+
+    fn cells(&self, level: usize, options: &DecodeOptions, joined: bool) -> Result<BandData, SourceError> {
         let Some(found) = self.levels.get(level) else {
             let overviews = self.levels.len() - 1;
             let message = format!("overview {level}: expected at most {overviews}, the overviews that there are");
@@ -148,8 +160,22 @@ impl Scene {
         };
         let mask = found.mask.clone().filter(|_| options.decode_cf);
         let fill = self.nodata;
-        let array = TiffArray::new(found.image.clone(), mask, decodings, fill, nan_is_missing);
+        let array = TiffArray::new(found.image.clone(), mask, decodings, fill, nan_is_missing, joined);
         Ok(BandData { array: Arc::new(array), data_type, nan_is_missing, attributes })
+    }
+
+    /// Whether all blocks lie in the file that the tables of blocks have: one that was cut off has not.
+    ///
+    /// # Errors
+    /// [`SourceError::Metadata`] where a block lies beyond the end, and those of the store.
+    pub async fn check_whole(&self) -> Result<(), SourceError> {
+        for level in &self.levels {
+            level.image.check_whole().await?;
+            if let Some(mask) = &level.mask {
+                mask.check_whole().await?;
+            }
+        }
+        Ok(())
     }
 
     /// The attributes that say how all bands are packed.

@@ -19,7 +19,7 @@ struct KnownArray {
 }
 
 /// The index coordinate of a dimension with known labels.
-pub(super) fn known_index(name: &str, values: ArrayRef, attributes: Map<String, Value>) -> Variable {
+pub(in crate::source) fn known_index(name: &str, values: ArrayRef, attributes: Map<String, Value>) -> Variable {
     let length = values.len() as u64;
     let data_type = values.data_type().clone();
     let stored_type = format!("{data_type}").to_lowercase();

@@ -8,14 +8,18 @@
 //! and kernels grow where the target is coarser than the source.
 
 mod array;
+mod chunk;
 mod crs;
 mod geobox;
 mod georeference;
 mod grid_mapping;
+mod interpolated;
+mod kept;
 mod known;
 mod options;
 mod outputs;
 mod places;
+mod plan;
 mod resample;
 #[cfg(test)]
 mod tests;
@@ -24,18 +28,22 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+pub(super) use array::side;
+pub(super) use chunk::{Piece, WarpedChunk, filled_like};
 pub use crs::{Crs, Transformer};
 pub use geobox::{Affine, GeoBox};
 pub use georeference::{MapAxes, Placed, map_axes, placed};
-use known::known_index;
+pub(super) use kept::{KeptArray, KeptChunks};
+pub(super) use known::known_index;
 pub use options::WarpOptions;
 pub use outputs::{bounds_in, covering, suggested};
-pub use places::{Places, Window};
+pub use places::{Places, Way, Window};
+pub(super) use plan::{Wanted, WarpPlan, fetch_box};
 pub use resample::{Method, Plane, Resampler};
 
 use crate::dataset::{Dataset, Dimension, Role, Variable};
-use crate::source::SourceError;
-use array::{WarpPlan, WarpedArray};
+use crate::source::{ArraySource, SourceError};
+use array::WarpedArray;
 
 /// The dataset in another coordinate reference system: variables over its rows and columns are resampled when they are
 /// read, the others stay.
@@ -65,13 +73,18 @@ pub async fn warp(dataset: Dataset, options: &WarpOptions) -> Result<Dataset, So
     });
     let dimensions = dimensions.collect();
     let mut variables = spatial_labels(&target);
+    let kept = Arc::new(KeptChunks::default());
     for variable in dataset.variables {
         let across = variable.dimensions.iter().filter(|name| **name == placed.y || **name == placed.x).count();
         let is_trailing = variable.dimensions.ends_with(&[placed.y.clone(), placed.x.clone()]);
         match (across, is_trailing) {
             (0, _) if placed.grid_mapping.as_ref() == Some(&variable.name) => {}
             (0, _) => variables.push(variable),
-            (_, true) => variables.push(warped(variable, &plan, &uri, &renamed)),
+            (_, true) => {
+                let number = variables.len();
+                let source = KeptArray::new(Arc::clone(&variable.array), Arc::clone(&kept), number);
+                variables.push(warped(variable, Arc::new(source), &plan, &uri, &renamed));
+            }
             // Labels are made anew, and bounds of cells or positions elsewhere have no meaning any more.
             _ if variable.role != Role::Data => {}
             _ => {
@@ -92,7 +105,7 @@ pub async fn warp(dataset: Dataset, options: &WarpOptions) -> Result<Dataset, So
 }
 
 /// The labels of the rows and columns of a box.
-fn spatial_labels(target: &GeoBox) -> Vec<Variable> {
+pub(super) fn spatial_labels(target: &GeoBox) -> Vec<Variable> {
     let (row_name, column_name) = target.dimension_names();
     let attributes = |axis: &str| {
         let (units, standard_name) = match (target.crs.is_geographic(), axis) {
@@ -116,9 +129,15 @@ fn spatial_labels(target: &GeoBox) -> Vec<Variable> {
     ]
 }
 
-fn warped(variable: Variable, plan: &Arc<WarpPlan>, uri: &str, renamed: &dyn Fn(&String) -> String) -> Variable {
-    let resampler = Resampler::of(plan.method(), &variable.data_type, variable.nan_is_missing);
-    let array = WarpedArray::new(Arc::clone(&variable.array), Arc::clone(plan), &resampler, variable.clone(), uri);
+fn warped(
+    variable: Variable,
+    source: Arc<dyn ArraySource>,
+    plan: &Arc<WarpPlan>,
+    uri: &str,
+    renamed: &dyn Fn(&String) -> String,
+) -> Variable {
+    let resampler = Resampler::of(plan.method, &variable.data_type, variable.nan_is_missing);
+    let array = WarpedArray::new(source, Arc::clone(plan), &resampler, variable.clone(), uri);
     let mut attributes = variable.attributes;
     attributes.remove("grid_mapping");
     attributes.remove("coordinates");
@@ -128,7 +147,7 @@ fn warped(variable: Variable, plan: &Arc<WarpPlan>, uri: &str, renamed: &dyn Fn(
         }
     }
     let mut encoding = variable.encoding;
-    encoding.codecs = format!("{}, warped ({})", encoding.codecs, plan.method());
+    encoding.codecs = format!("{}, warped ({})", encoding.codecs, plan.method);
     Variable {
         dimensions: variable.dimensions.iter().map(renamed).collect(),
         data_type: resampler.data_type().clone(),

@@ -2,6 +2,7 @@
 
 use super::crs::Transformer;
 use super::geobox::{Affine, GeoBox};
+use super::interpolated::{Rectangle, images};
 use super::resample::{Method, reach};
 
 /// Rows and columns of a grid, as (first, one past the last).
@@ -22,6 +23,15 @@ impl Window {
     /// Columns in it.
     pub fn width(&self) -> usize {
         (self.columns.1 - self.columns.0) as usize
+    }
+
+    /// The cells that both have; `None` where they have none in common.
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let span = |a: (u64, u64), b: (u64, u64)| {
+            let (low, high) = (a.0.max(b.0), a.1.min(b.1));
+            (low < high).then_some((low, high))
+        };
+        Some(Self { rows: span(self.rows, other.rows)?, columns: span(self.columns, other.columns)? })
     }
 }
 
@@ -124,11 +134,16 @@ impl Way {
         let corners = method == Method::Average && !self.is_aligned;
         let (extra, shift) = if corners { (1, 0.0) } else { (0, 0.5) };
         let (width, height) = (window.width() + extra, window.height() + extra);
-        let mut places = Vec::with_capacity(width * height);
-        for row in 0..height {
-            let row = (window.rows.0 + row as u64) as f64 + shift;
-            places.extend((0..width).map(|column| self.place((window.columns.0 + column as u64) as f64 + shift, row)));
-        }
+        let first = (window.columns.0 as f64 + shift, window.rows.0 as f64 + shift);
+        let exact = || {
+            let rows = (0..height).map(|row| first.1 + row as f64);
+            rows.flat_map(|y| (0..width).map(move |column| self.place(first.0 + column as f64, y))).collect()
+        };
+        let from_a_few = match self.between.is_identity() {
+            true => None,
+            false => images(Rectangle { first, width, height }, |column, row| self.place(column, row)),
+        };
+        let places = from_a_few.unwrap_or_else(exact);
         Places { places, width, corners }
     }
 }

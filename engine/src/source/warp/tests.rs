@@ -7,7 +7,8 @@ use arrow::datatypes::{DataType, Float64Type};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use super::array::{WarpPlan, WarpedArray};
+use super::array::WarpedArray;
+use super::plan::WarpPlan;
 use super::resample::{Method, Resampler};
 use super::{Affine, Crs, GeoBox, suggested};
 use crate::array::{ChunkGrid, Region};

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use arrow::datatypes::DataType;
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use quarray_engine::Session;
 use serde_json::Value;
 
 use super::reading::*;
@@ -81,15 +83,27 @@ async fn climate_normals() {
         return;
     };
     let folder = folder.join("stac/noaa-normals/noaa-climate-normals-gridded/2006_2020-daily-001");
-    let mut read = 0;
-    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.extension().is_none_or(|end| end != "tif") {
-            continue;
-        }
-        let found = sums(&entry, &[]).await;
-        println!("{}: {found:?}", entry.file_name().unwrap().display());
+    let item = folder.join("2006_2020-daily-001.json");
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(&item).unwrap()).unwrap();
+    let session = Session::builder().build().unwrap();
+    let assets = document["assets"].as_object().unwrap();
+    for (name, asset) in assets {
+        let file = folder.join(asset["href"].as_str().unwrap());
+        let found = sums(&file, &[]).await;
         assert!(found.iter().all(|(count, sum)| *count > 0 && sum.is_finite()), "{found:?}");
-        read += 1;
+        // The item refers to its files by relative links.
+        let reduced = "|> REDUCE count(band_data) AS n, sum(band_data) AS s KEEP band";
+        let query = format!("FROM stac('{}') ASSET '{name}' {reduced}", item.display());
+        let mut rows = session.query(&query).await.unwrap().into_rows().unwrap();
+        let batch = rows.next().await.unwrap().unwrap();
+        let counts = batch.column_by_name("n").unwrap().as_primitive::<Int64Type>();
+        let all = batch.column_by_name("s").unwrap().as_primitive::<Float64Type>();
+        assert_eq!(batch.num_rows(), found.len(), "{name}");
+        for (band, (count, sum)) in found.into_iter().enumerate() {
+            assert_eq!(counts.value(band), count as i64, "{name}");
+            assert!((all.value(band) - sum).abs() <= 1e-9 * sum.abs(), "{name}: {}, expected {sum}", all.value(band));
+        }
+        println!("{name}: as its file");
     }
-    assert_eq!(read, 6);
+    assert_eq!(assets.len(), 6);
 }
