@@ -123,10 +123,10 @@ async fn place(
         .map(|(candidate, is_first)| {
             let access = access.clone();
             async move {
-                let name = format!("{} of {}", request_name(&candidate), without_secrets(&candidate.address.uri));
+                let name = format!("{} of {}", scene_name(&candidate), without_secrets(&candidate.address.uri));
                 match look(candidate, is_first, skips, &access).await {
                     Ok(placed) => Ok(Ok(placed)),
-                    Err(error) if skips => Ok(Err(format!("{name}: {error}"))),
+                    Err(error) if skips && is_of_scene(&error) => Ok(Err(format!("{name}: {error}"))),
                     Err(error) => Err(SourceError::Metadata {
                         array: name,
                         message: format!("{error} (on_error => 'skip' leaves out what is missing or cut off)"),
@@ -147,7 +147,23 @@ async fn place(
     Ok((placed, skipped))
 }
 
-fn request_name(candidate: &Candidate) -> String {
+/// Whether an error is one of the scene itself: what a store does not give today it may give tomorrow, and a cube without
+/// it would be another one.
+fn is_of_scene(error: &SourceError) -> bool {
+    match error {
+        SourceError::NotFound { .. }
+        | SourceError::Metadata { .. }
+        | SourceError::Unsupported { .. }
+        | SourceError::Chunk { .. } => true,
+        SourceError::AlreadyExists { .. }
+        | SourceError::PermissionDenied { .. }
+        | SourceError::Address { .. }
+        | SourceError::NoRoom { .. }
+        | SourceError::Store { .. } => false,
+    }
+}
+
+fn scene_name(candidate: &Candidate) -> String {
     format!("scene `{}`", candidate.id)
 }
 
