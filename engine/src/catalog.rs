@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::scan::LabelledDataset;
 use crate::source::SourceError;
 use crate::source::open::{open, split_options};
+use crate::source::partition::Partition;
 use crate::source::stack::{self, STACK_OPTION};
 use crate::source::store::{Portable, Store, StoreOptions};
 
@@ -129,5 +130,7 @@ pub async fn open_dataset(
         address.uri = path.to_string_lossy().into_owned();
     }
     let dataset = open(uri, options, access).await?;
-    Ok(Arc::new(LabelledDataset::read(name, Arc::new(dataset)).await?.at(address)))
+    let partition = Partition::of(uri, options, &dataset)?;
+    let dataset = LabelledDataset::read(name, Arc::new(dataset)).await?;
+    Ok(Arc::new(dataset.at(address).in_partitions(partition)))
 }

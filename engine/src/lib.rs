@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod array;
+pub mod attributes;
 pub mod backend;
 pub mod bind;
 pub mod catalog;
@@ -29,7 +30,6 @@ pub mod state;
 pub mod summary;
 pub mod thread_safe;
 pub mod totals;
-pub mod units;
 
 pub use access::{AccessPolicy, AccessRules};
 pub use backend::{Backend, Clusters};

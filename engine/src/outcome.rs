@@ -201,7 +201,7 @@ pub enum Chart {
         /// Name and values, as many as `x` has labels.
         series: Vec<(String, Vec<f64>)>,
     },
-    /// Cells coloured by value; NaN is blank.
+    /// Cells coloured by value; NaN is a missing cell.
     HeatMap {
         /// The horizontal axis.
         x: Axis,
@@ -209,8 +209,15 @@ pub enum Chart {
         y: Axis,
         /// What the values are, with units.
         value_label: String,
+        /// What they are in more words, possibly empty: `long_name`.
+        long_name: String,
         /// Row by row: `y` × `x` values.
         values: Vec<f64>,
+        /// How values become colours.
+        colours: ColourOptions,
+        /// What the labels of the axes measure, where these are those of a map: `x` from west to east, `y` from south to
+        /// north.
+        map: Option<MapSystem>,
     },
     /// How many values fall between neighbouring edges.
     Histogram {
@@ -221,6 +228,51 @@ pub enum Chart {
         /// Values in each bin.
         counts: Vec<u64>,
     },
+}
+
+/// How values are to become colours.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ColourOptions {
+    /// The colours.
+    pub palette: Palette,
+    /// Whether the first and the last colour are those of the 2nd and the 98th percentile, not of the extremes.
+    pub robust: bool,
+    /// The value of the first colour, in place of what the values tell.
+    pub min: Option<f64>,
+    /// The value of the last colour.
+    pub max: Option<f64>,
+}
+
+/// Which colours stand for values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Palette {
+    /// What the values and their name ask for.
+    #[default]
+    Automatic,
+    /// From dark to bright.
+    Sequential,
+    /// Two colours away from 0.
+    Diverging,
+}
+
+/// A coordinate reference system, as far as axes show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapSystem {
+    /// Its name: an EPSG code, or a definition in the words of PROJ.
+    pub name: String,
+    /// What its coordinates are measured in.
+    pub units: MapUnits,
+}
+
+/// What the coordinates of a map are measured in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MapUnits {
+    /// Degrees of longitude and latitude.
+    Degrees,
+    /// Metres on the plane of a projection.
+    Metres,
+    /// Other lengths there, by their name.
+    Lengths(String),
 }
 
 /// A labelled axis.

@@ -31,6 +31,7 @@ use parking_lot::RwLock;
 use quarray_lang::diagnostic::Diagnostic;
 
 use crate::access::AccessPolicy;
+use crate::attributes::{Lost, annotate, lost_attributes};
 use crate::backend::{Backend, Clusters};
 use crate::bind::{Binder, Bound, Named, Relation, RowRelation, Sink, StoreQueries, cast_literals, stem};
 use crate::catalog::{Address, Catalog, open_dataset};
@@ -42,7 +43,6 @@ use crate::queries::{OpenSession, QueryRegistry, QueryStart, Recording, RunningQ
 use crate::scan::LabelledDataset;
 use crate::source::store::StoreOptions;
 use crate::thread_safe::ThreadSafe;
-use crate::units::{annotate, lost_units};
 
 pub use listing::{KnownNames, TableListing};
 pub use outline::{StatementClass, StatementOutline};
@@ -259,10 +259,10 @@ impl Session {
         for table in tables {
             context.deregister_table(table.name())?;
         }
-        let units = planned.as_ref().map(lost_units).unwrap_or_default();
+        let lost = planned.as_ref().map(lost_attributes).unwrap_or_default();
         let optimized = planned.and_then(cast_literals).and_then(|plan| state.optimize(&plan));
         let logical = optimized.map_err(|error| planning_error(error, text))?;
-        Ok(Planned { logical, units })
+        Ok(Planned { logical, lost })
     }
 
     async fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, Error> {
@@ -307,7 +307,7 @@ impl Session {
         let plan = backend.readied(self.physical(&planned.logical).await?)?;
         self.runs(&plan, &*backend);
         let stream = backend.execute(plan, task).await?;
-        let mut rows = Rows::new(annotate(stream, &planned.units), dimensions, shown);
+        let mut rows = Rows::new(annotate(stream, &planned.lost), dimensions, shown);
         rows.memory_pool = Some(pool);
         Ok(rows)
     }
@@ -332,8 +332,8 @@ struct BoundQuery {
 /// A query planned.
 struct Planned {
     logical: LogicalPlan,
-    /// The units that its columns have lost on the way.
-    units: Vec<Option<String>>,
+    /// The attributes that its columns have lost on the way.
+    lost: Vec<Lost>,
 }
 
 /// What a query is to give.

@@ -17,10 +17,14 @@ mod file_server;
 mod into;
 #[path = "engine/into_xarray.rs"]
 mod into_xarray;
+#[path = "engine/maps.rs"]
+mod maps;
 #[path = "engine/netcdf/mod.rs"]
 mod netcdf;
 #[path = "engine/outputs.rs"]
 mod outputs;
+#[path = "engine/partitions.rs"]
+mod partitions;
 #[path = "engine/signing.rs"]
 mod signing;
 #[path = "engine/stack.rs"]

@@ -148,6 +148,51 @@ pub(super) struct HeatMapMessage {
     pub value_label: String,
     #[prost(double, repeated, tag = "4")]
     pub values: Vec<f64>,
+    #[prost(string, tag = "5")]
+    pub long_name: String,
+    #[prost(message, optional, tag = "6")]
+    pub colours: Option<ColoursMessage>,
+    #[prost(message, optional, tag = "7")]
+    pub map: Option<MapMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ColoursMessage {
+    #[prost(enumeration = "PaletteKind", tag = "1")]
+    pub palette: i32,
+    #[prost(bool, tag = "2")]
+    pub robust: bool,
+    #[prost(double, optional, tag = "3")]
+    pub min: Option<f64>,
+    #[prost(double, optional, tag = "4")]
+    pub max: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub(super) enum PaletteKind {
+    Automatic = 0,
+    Sequential = 1,
+    Diverging = 2,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct MapMessage {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(enumeration = "MapUnitsKind", tag = "2")]
+    pub units: i32,
+    /// The name of lengths that are no metres.
+    #[prost(string, tag = "3")]
+    pub lengths: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub(super) enum MapUnitsKind {
+    Degrees = 0,
+    Metres = 1,
+    Lengths = 2,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,11 +1,14 @@
 //! What a statement gave back, as a message and back.
 
 use quarray_engine::dataset::Role;
-use quarray_engine::outcome::{Axis, AxisLabels, Chart, DatasetSummary, PlotSpec, VariableSummary};
+use quarray_engine::outcome::{
+    Axis, AxisLabels, Chart, ColourOptions, DatasetSummary, MapSystem, MapUnits, Palette, PlotSpec, VariableSummary,
+};
 
 use super::message::{
-    AxisKind, AxisMessage, ChartMessage, DimensionMessage, HeatMapMessage, HistogramMessage, LineMessage, PairMessage,
-    PlotMessage, RoleMessage, SeriesMessage, SummaryMessage, VariableMessage,
+    AxisKind, AxisMessage, ChartMessage, ColoursMessage, DimensionMessage, HeatMapMessage, HistogramMessage,
+    LineMessage, MapMessage, MapUnitsKind, PairMessage, PaletteKind, PlotMessage, RoleMessage, SeriesMessage,
+    SummaryMessage, VariableMessage,
 };
 
 /// A message of the server that is not what it should be.
@@ -43,9 +46,10 @@ pub(super) fn plot_message(spec: PlotSpec) -> PlotMessage {
             let series = series.into_iter().map(|(name, values)| SeriesMessage { name, values }).collect();
             ChartMessage::Line(LineMessage { x: Some(axis_message(x)), y_label, series })
         }
-        Chart::HeatMap { x, y, value_label, values } => {
+        Chart::HeatMap { x, y, value_label, long_name, values, colours, map } => {
             let (x, y) = (Some(axis_message(x)), Some(axis_message(y)));
-            ChartMessage::HeatMap(HeatMapMessage { x, y, value_label, values })
+            let (colours, map) = (Some(colours_message(colours)), map.map(map_message));
+            ChartMessage::HeatMap(HeatMapMessage { x, y, value_label, long_name, values, colours, map })
         }
         Chart::Histogram { value_label, edges, counts } => {
             ChartMessage::Histogram(HistogramMessage { value_label, edges, counts })
@@ -62,8 +66,17 @@ pub(super) fn plot(message: PlotMessage) -> Result<PlotSpec, Incomplete> {
             let series = series.into_iter().map(|series| (series.name, series.values)).collect();
             Chart::Line { x: axis(x)?, y_label, series }
         }
-        ChartMessage::HeatMap(HeatMapMessage { x, y, value_label, values }) => {
-            Chart::HeatMap { x: axis(x)?, y: axis(y)?, value_label, values }
+        ChartMessage::HeatMap(HeatMapMessage { x, y, value_label, long_name, values, colours, map }) => {
+            let colours = colours.map(colour_options).unwrap_or_default();
+            Chart::HeatMap {
+                x: axis(x)?,
+                y: axis(y)?,
+                value_label,
+                long_name,
+                values,
+                colours,
+                map: map.map(map_system),
+            }
         }
         ChartMessage::Histogram(HistogramMessage { value_label, edges, counts }) => {
             Chart::Histogram { value_label, edges, counts }
@@ -71,6 +84,43 @@ pub(super) fn plot(message: PlotMessage) -> Result<PlotSpec, Incomplete> {
     };
     let PlotMessage { target, width, height, title, .. } = message;
     Ok(PlotSpec { target, width, height, title, chart })
+}
+
+fn colours_message(colours: ColourOptions) -> ColoursMessage {
+    let ColourOptions { palette, robust, min, max } = colours;
+    let palette = match palette {
+        Palette::Automatic => PaletteKind::Automatic,
+        Palette::Sequential => PaletteKind::Sequential,
+        Palette::Diverging => PaletteKind::Diverging,
+    };
+    ColoursMessage { palette: palette.into(), robust, min, max }
+}
+
+fn colour_options(message: ColoursMessage) -> ColourOptions {
+    let palette = match message.palette() {
+        PaletteKind::Automatic => Palette::Automatic,
+        PaletteKind::Sequential => Palette::Sequential,
+        PaletteKind::Diverging => Palette::Diverging,
+    };
+    ColourOptions { palette, robust: message.robust, min: message.min, max: message.max }
+}
+
+fn map_message(map: MapSystem) -> MapMessage {
+    let (units, lengths) = match map.units {
+        MapUnits::Degrees => (MapUnitsKind::Degrees, String::new()),
+        MapUnits::Metres => (MapUnitsKind::Metres, String::new()),
+        MapUnits::Lengths(name) => (MapUnitsKind::Lengths, name),
+    };
+    MapMessage { name: map.name, units: units.into(), lengths }
+}
+
+fn map_system(message: MapMessage) -> MapSystem {
+    let units = match message.units() {
+        MapUnitsKind::Degrees => MapUnits::Degrees,
+        MapUnitsKind::Metres => MapUnits::Metres,
+        MapUnitsKind::Lengths => MapUnits::Lengths(message.lengths),
+    };
+    MapSystem { name: message.name, units }
 }
 
 fn axis_message(axis: Axis) -> AxisMessage {

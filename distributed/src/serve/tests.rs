@@ -14,7 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream;
 use quarray_engine::backend::Backend;
-use quarray_engine::outcome::{Axis, AxisLabels, Chart, PlotSpec};
+use quarray_engine::outcome::{Axis, AxisLabels, Chart, ColourOptions, MapSystem, MapUnits, Palette, PlotSpec};
 use quarray_engine::source::SourceError;
 use quarray_engine::{Error, Outcome, Session};
 use quarray_lang::diagnostic::Diagnostic;
@@ -72,7 +72,19 @@ fn drawings_come_back_as_they_were() -> Ended {
             x: axis(AxisLabels::Texts(vec!["a".to_string()])),
             y: numbers(),
             value_label: "v".to_string(),
+            long_name: "values".to_string(),
             values: vec![1.0, 2.0],
+            colours: ColourOptions { palette: Palette::Diverging, robust: true, min: None, max: Some(0.0) },
+            map: Some(MapSystem { name: "EPSG:32617".to_string(), units: MapUnits::Lengths("ft".to_string()) }),
+        },
+        Chart::HeatMap {
+            x: numbers(),
+            y: numbers(),
+            value_label: String::new(),
+            long_name: String::new(),
+            values: vec![],
+            colours: ColourOptions::default(),
+            map: None,
         },
         Chart::Histogram { value_label: "v".to_string(), edges: vec![0.0, 1.0], counts: vec![7] },
     ];

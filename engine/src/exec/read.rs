@@ -159,7 +159,11 @@ impl DisplayAs for BlockReadExec {
             axes.join(", ")
         )?;
         let ChunksNeeded { needed, all, .. } = self.chunks();
-        write!(formatter, ", blocks {}, chunks {needed} of {all}", self.work.total())
+        write!(formatter, ", blocks {}, chunks {needed} of {all}", self.work.total())?;
+        match &self.table.source().partition {
+            Some(partition) => write!(formatter, ", partitions of {partition} chunks"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use datafusion::catalog::Session;
 
+use super::work::PARTITIONS_MAX;
 use crate::state::GridSettings;
 
 /// How a plan over blocks is laid out.
@@ -40,5 +41,11 @@ impl PlanSettings {
     pub fn for_states(self, states: u64) -> Self {
         let partitions_max = STATE_BYTES_MAX / states.saturating_mul(GROUP_BYTES).max(1);
         Self { partitions_max: partitions_max.max(PARTITIONS_MIN), ..self }
+    }
+
+    /// Settings for rows of cells: whoever puts them in order reads all partitions at the same time.
+    #[must_use]
+    pub fn for_rows(self) -> Self {
+        Self { partitions_max: self.partitions_max.min(PARTITIONS_MAX), ..self }
     }
 }

@@ -135,7 +135,7 @@ pub fn plan_cells(
             read.push(column);
         }
     }
-    let plan = BlockPlan::new(table, read, windows, settings)?;
+    let plan = BlockPlan::new(table, read, windows, settings.for_rows())?;
     let names = windows.iter().map(|window| window.name.as_str());
     Ok(Arc::new(PivotExec::with_windows(&plan, Arc::clone(table), columns, names)?))
 }

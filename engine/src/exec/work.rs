@@ -1,12 +1,18 @@
 //! The work of reading a table of cells, as arithmetic: which blocks there are and in what order.
 //!
 //! Nothing here is a list of chunks: a store with a million of them is planned in no time. A *unit* is a chunk of the
-//! leading array (or several small ones); a *block* is a box of a unit that fits the processor's cache. Blocks are
-//! numbered, and a partition of the plan is a run of numbers.
+//! leading array (or several small ones); a *block* is a box of a unit that fits the processor's cache. A *part* is the
+//! box of units that someone told to be a partition (option `partition` of the dataset), else a unit. Blocks are numbered,
+//! and a partition of the plan is a run of numbers.
+
+mod axis;
+mod layout;
 
 use super::settings::PlanSettings;
 use crate::array::{Positions, Region};
-use crate::scan::{Axis, CellTable};
+use crate::scan::CellTable;
+use axis::{LevelKind, WorkAxis};
+use layout::Layout;
 
 /// Partitions of a plan, but of few cells: set by the plan, never by the number of threads, so that answers do not depend
 /// on these.
@@ -16,7 +22,10 @@ const PARTITIONS: u64 = 8;
 const PARTITION_BLOCKS: u64 = 96;
 
 /// Partitions of a plan, at most.
-const PARTITIONS_MAX: u64 = 64;
+pub(super) const PARTITIONS_MAX: u64 = 64;
+
+/// Partitions of a plan that was told what a partition is, at most: beyond, several of these are one.
+const TOLD_PARTITIONS_MAX: u64 = 1024;
 
 /// Where there are as many chunks, partitions end where chunks end: executors do not share what they read, so that a chunk
 /// between two of them is read by both. With fewer chunks some partitions would have twice the work of others.
@@ -38,15 +47,8 @@ pub struct WorkGrid {
     /// Cells of a partition, at least.
     partition_cells_min: u64,
     partitions_max: u64,
-}
-
-#[derive(Debug, Clone)]
-struct WorkAxis {
-    positions: Positions,
-    unit_length: u64,
-    block_length: u64,
-    /// Units with a selected cell.
-    units: Positions,
+    /// Runs of blocks with the same parts that make a partition, where that was told.
+    told_runs: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,38 +58,27 @@ struct Level {
     count: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LevelKind {
-    Unit,
-    Block,
-}
-
 impl WorkGrid {
     /// The blocks of `table` when the arrays in `columns` are read: the one with the most cells a chunk leads. Blocks
     /// that differ along `fastest` alone follow each other.
     pub fn new(table: &CellTable, columns: &[usize], fastest: Option<usize>, settings: PlanSettings) -> Self {
-        let block_bytes = settings.block_bytes;
-        let (chunk_shape, cell_bytes) = leading_chunk(table, columns);
-        let lengths: Vec<u64> = table.axes().iter().map(|axis| axis.labels.len() as u64).collect();
-        let unit_shape = grown(&chunk_shape, &lengths, block_bytes / cell_bytes);
-        let block_shape = cut(&unit_shape, block_bytes / cell_bytes);
-        let axes: Vec<WorkAxis> = table
-            .axes()
-            .iter()
-            .zip(unit_shape.iter().zip(&block_shape))
-            .map(|(axis, (&unit_length, &block_length))| WorkAxis::new(axis, unit_length, block_length))
-            .collect();
+        Self::of_layout(&Layout::new(table, columns), fastest, settings)
+    }
+
+    fn of_layout(layout: &Layout, fastest: Option<usize>, settings: PlanSettings) -> Self {
+        let cells_max = settings.block_bytes / layout.cell_bytes;
+        let axes = layout.axes(cells_max);
         let levels = levels(&axes, fastest);
         let total = levels.iter().try_fold(1u64, |total, level| total.checked_mul(level.count)).unwrap_or(u64::MAX);
-        let cells = table.shape().iter().fold(1u64, |cells, &length| cells.saturating_mul(length));
-        let partition_cells_min = (block_bytes / cell_bytes / BLOCK_SHARE_MIN).max(1);
+        let selected = layout.positions.iter().map(Positions::count);
         Self {
+            told_runs: layout.told_runs(&axes, fastest),
             axes,
             levels,
             fastest,
             total,
-            cells,
-            partition_cells_min,
+            cells: selected.fold(1u64, u64::saturating_mul),
+            partition_cells_min: (cells_max / BLOCK_SHARE_MIN).max(1),
             partitions_max: settings.partitions_max.max(1),
         }
     }
@@ -109,8 +100,16 @@ impl WorkGrid {
 
     /// The runs of block numbers that the partitions of a plan read; none of them is empty unless there is nothing.
     pub fn partitions(&self) -> Vec<(u64, u64)> {
+        let runs = self.part_runs();
+        if let Some(told) = self.told_runs.filter(|_| self.total > 0) {
+            let together = told.max(runs.div_ceil(TOLD_PARTITIONS_MAX.min(self.partitions_max)));
+            let block = |run: u64| run.min(runs) * (self.total / runs);
+            let starts = (0..runs).step_by(usize::try_from(together).unwrap_or(usize::MAX));
+            return starts.map(|run| (block(run), block(run.saturating_add(together)))).collect();
+        }
         let by_size = (self.total / PARTITION_BLOCKS).clamp(PARTITIONS, PARTITIONS_MAX).min(self.partitions_max);
-        let step = self.partition_step();
+        // Blocks that stay together in a partition: those of the same units, where there are units enough, or one.
+        let step = if runs < WHOLE_UNITS_MIN { 1 } else { (self.total / runs).max(1) };
         let steps = (self.total / step).max(1);
         let wanted = (self.cells / self.partition_cells_min).clamp(1, by_size).min(steps);
         let bound = |k: u64| (u128::from(steps) * u128::from(k) / u128::from(wanted)) as u64;
@@ -118,31 +117,23 @@ impl WorkGrid {
         (0..wanted).map(|k| (block(k), block(k + 1))).collect()
     }
 
-    /// Blocks that stay together in a partition: those of the same units, where there are units enough, or one.
-    fn partition_step(&self) -> u64 {
-        let runs = self.levels.iter().take_while(|level| level.what == LevelKind::Unit);
-        let runs = runs.fold(1u64, |runs, level| runs.saturating_mul(level.count));
-        if runs < WHOLE_UNITS_MIN { 1 } else { (self.total / runs).max(1) }
+    /// Runs of blocks that are in the same parts.
+    fn part_runs(&self) -> u64 {
+        let parts = self.levels.iter().take_while(|level| level.what == LevelKind::Part);
+        parts.fold(1u64, |runs, level| runs.saturating_mul(level.count))
     }
 
     /// The selected cells of a block, by its number; `None` when it has none.
     pub fn block(&self, number: u64) -> Option<Region> {
-        let mut unit = vec![0; self.axes.len()];
-        let mut block = vec![0; self.axes.len()];
+        let mut places = vec![[0; 3]; self.axes.len()];
         let mut rest = number;
         for level in self.levels.iter().rev() {
-            let index = rest % level.count;
+            places[level.axis][level.what as usize] = rest % level.count;
             rest /= level.count;
-            match level.what {
-                LevelKind::Unit => unit[level.axis] = index,
-                LevelKind::Block => block[level.axis] = index,
-            }
         }
-        let mut region = Region::new(Vec::with_capacity(unit.len()), Vec::with_capacity(unit.len()));
-        for (axis, along) in self.axes.iter().enumerate() {
-            let unit_start = along.units.source(unit[axis]) * along.unit_length;
-            let low = unit_start + block[axis] * along.block_length;
-            let high = (low + along.block_length).min(unit_start + along.unit_length);
+        let mut region = Region::new(Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
+        for (along, place) in self.axes.iter().zip(places) {
+            let (low, high) = along.block(place);
             let (first, end) = along.positions.selected_between(low, high);
             if first >= end {
                 return None;
@@ -155,8 +146,7 @@ impl WorkGrid {
 
     /// Whether blocks in the order of their numbers hold the cells in C order, so that rows need no sort.
     pub fn is_row_order(&self) -> bool {
-        let blocks_in_unit = |axis: &WorkAxis| axis.unit_length.div_ceil(axis.block_length);
-        let is_whole = |axis: &WorkAxis| blocks_in_unit(axis) * axis.units.count() <= 1;
+        let is_whole = |axis: &WorkAxis| axis.counts().iter().product::<u64>() <= 1;
         if let Some(fastest) = self.fastest
             && !self.axes[fastest + 1..].iter().all(is_whole)
         {
@@ -164,11 +154,14 @@ impl WorkGrid {
         }
         (1..self.axes.len()).all(|inner| {
             let along = &self.axes[inner];
-            let is_cut = blocks_in_unit(along) * along.units.count() > 1;
+            let [inner_parts, inner_units, _] = along.counts();
             self.axes[..inner].iter().all(|outer| {
                 let one_cell = outer.block_length == 1 || outer.positions.count() <= 1;
-                let units_nest = blocks_in_unit(outer) == 1 || along.units.count() <= 1;
-                (!is_cut || one_cell) && units_nest
+                let [_, units, blocks] = outer.counts();
+                // Parts of all axes come before units, and these before blocks.
+                let parts_nest = (units == 1 && blocks == 1) || inner_parts <= 1;
+                let units_nest = blocks == 1 || inner_units <= 1;
+                (is_whole(along) || one_cell) && parts_nest && units_nest
             })
         })
     }
@@ -178,114 +171,43 @@ impl WorkGrid {
         if start >= end {
             return None;
         }
-        let mut region = Region { start: vec![0; self.axes.len()], shape: Vec::new() };
+        let mut region = Region::new(Vec::new(), Vec::new());
         let mut outer_is_single = true;
         let mut width = self.total;
         let (mut first, mut last) = (start, end - 1);
-        let mut unit_bounds = vec![(0u64, u64::MAX); self.axes.len()];
+        let mut bounds = vec![(0u64, u64::MAX); self.axes.len()];
+        let mut is_single = vec![true; self.axes.len()];
         for level in &self.levels {
             width /= level.count;
             let (low, high) = (first / width, last / width);
             (first, last) = (first % width, last % width);
             let (low, high) = if outer_is_single { (low, high) } else { (0, level.count - 1) };
             outer_is_single &= low == high;
-            let along = &self.axes[level.axis];
-            match level.what {
-                LevelKind::Unit => {
-                    let low = along.units.source(low) * along.unit_length;
-                    let high = (along.units.source(high) + 1) * along.unit_length;
-                    unit_bounds[level.axis] = (low, high);
-                }
-                LevelKind::Block => {
-                    let (unit_low, unit_high) = unit_bounds[level.axis];
-                    if unit_high - unit_low == along.unit_length {
-                        let bound = |block: u64| (unit_low + block * along.block_length).min(unit_high);
-                        unit_bounds[level.axis] = (bound(low), bound(high + 1));
-                    }
-                }
+            if is_single[level.axis] {
+                bounds[level.axis] = self.axes[level.axis].within(bounds[level.axis], level.what, low, high);
             }
+            is_single[level.axis] &= low == high;
         }
-        for (axis, along) in self.axes.iter().enumerate() {
-            let (low, high) = along.positions.selected_between(unit_bounds[axis].0, unit_bounds[axis].1);
-            region.start[axis] = low;
+        for (along, (low, high)) in self.axes.iter().zip(bounds) {
+            let (low, high) = along.positions.selected_between(low, high);
+            region.start.push(low);
             region.shape.push(high.saturating_sub(low));
         }
         (!region.is_empty()).then_some(region)
     }
 }
 
-impl WorkAxis {
-    fn new(axis: &Axis, unit_length: u64, block_length: u64) -> Self {
-        let positions = axis.positions.clone();
-        let units = positions.in_chunks(unit_length);
-        Self { positions, unit_length, block_length, units }
-    }
-}
-
-/// The chunk shape of the array with the most cells a chunk, on the table's axes, and the bytes of its cells.
-fn leading_chunk(table: &CellTable, columns: &[usize]) -> (Vec<u64>, u64) {
-    let lengths = || table.axes().iter().map(|axis| (axis.labels.len() as u64).max(1));
-    let mut shape: Vec<u64> = lengths().collect();
-    let mut cell_bytes = 8;
-    let chunk_cells = |column: &&usize| {
-        table.variable(&table.columns()[**column]).map_or(0, |variable| {
-            variable.array.grid().chunk_shape().iter().fold(1u64, |cells, &length| cells.saturating_mul(length))
-        })
-    };
-    let leader = columns.iter().max_by_key(|column| (table.columns()[**column].axes.len(), chunk_cells(column)));
-    if let Some(column) = leader.map(|&column| &table.columns()[column])
-        && let Some(variable) = table.variable(column)
-    {
-        for (dimension, &axis) in column.axes.iter().enumerate() {
-            shape[axis] = variable.array.grid().chunk_shape()[dimension].min(shape[axis]);
-        }
-        cell_bytes = variable.data_type.primitive_width().unwrap_or(16) as u64;
-    }
-    (shape, cell_bytes.max(1))
-}
-
-/// Small chunks together, as multiples along the innermost axes first, up to `cells_max` cells.
-fn grown(chunk_shape: &[u64], lengths: &[u64], cells_max: u64) -> Vec<u64> {
-    let mut unit = chunk_shape.to_vec();
-    for axis in (0..unit.len()).rev() {
-        let cells = unit.iter().fold(1u64, |cells, &length| cells.saturating_mul(length));
-        let times = (cells_max / cells.max(1)).min(lengths[axis].div_ceil(unit[axis]));
-        if times <= 1 {
-            break;
-        }
-        unit[axis] *= times;
-        if unit[axis] < lengths[axis] {
-            break;
-        }
-    }
-    unit
-}
-
-/// Boxes of at most `cells_max` cells that cut a unit into runs of cells in C order.
-fn cut(unit_shape: &[u64], cells_max: u64) -> Vec<u64> {
-    let mut block = vec![1; unit_shape.len()];
-    let mut cells = 1u64;
-    for axis in (0..unit_shape.len()).rev() {
-        block[axis] = unit_shape[axis].min((cells_max / cells).max(1));
-        cells = cells.saturating_mul(block[axis]);
-        if block[axis] < unit_shape[axis] {
-            break;
-        }
-    }
-    block
-}
-
-/// The nesting of the numbering: units in C order, then blocks in C order; with a fastest axis its units and blocks
-/// come innermost.
+/// The nesting of the numbering: parts in C order, then their units, then the blocks of these; with a fastest axis its
+/// parts, units and blocks come innermost.
 fn levels(axes: &[WorkAxis], fastest: Option<usize>) -> Vec<Level> {
-    let unit = |axis: usize| Level { axis, what: LevelKind::Unit, count: axes[axis].units.count() };
-    let block = |axis: usize| {
-        let count = axes[axis].unit_length.div_ceil(axes[axis].block_length);
-        Level { axis, what: LevelKind::Block, count }
-    };
+    const KINDS: [LevelKind; 3] = [LevelKind::Part, LevelKind::Unit, LevelKind::Block];
+    let level = |axis: usize, what: LevelKind| Level { axis, what, count: axes[axis].counts()[what as usize] };
     let others: Vec<usize> = (0..axes.len()).filter(|&axis| Some(axis) != fastest).collect();
-    let mut levels: Vec<Level> = others.iter().map(|&axis| unit(axis)).collect();
-    levels.extend(others.iter().map(|&axis| block(axis)));
-    levels.extend(fastest.into_iter().flat_map(|axis| [unit(axis), block(axis)]));
+    let mut levels: Vec<Level> =
+        KINDS.iter().flat_map(|&what| others.iter().map(move |&axis| (axis, what))).map(|(a, w)| level(a, w)).collect();
+    levels.extend(fastest.into_iter().flat_map(|axis| KINDS.map(|what| level(axis, what))));
     levels
 }
+
+#[cfg(test)]
+mod tests;

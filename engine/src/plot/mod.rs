@@ -2,6 +2,7 @@
 
 mod axis;
 mod histogram;
+mod map;
 mod options;
 mod relation;
 
@@ -12,12 +13,12 @@ use quarray_lang::diagnostic::Diagnostic;
 
 use crate::error::Error;
 use crate::labelled::{CELLS_MAX, Labelled, LabelledVariable, is_number, numbers};
-use crate::outcome::{Chart, PlotSpec, Rows};
+use crate::outcome::{Chart, ColourOptions, PlotSpec, Rows};
 use axis::{axis_of, with_units};
 use options::{Kind, PlotOptions};
 
 /// What to draw of a result: an array of one dimension is a line a variable, one of two dimensions a heat map of its
-/// first variable, rows without dimensions a line a column over the first one. With `kind = 'histogram'` it is how often
+/// first variable (a map where these are rows and columns of a known reference system), rows without dimensions a line a column over the first one. With `kind = 'histogram'` it is how often
 /// each value of the first variable comes, whatever the dimensions.
 pub async fn plot(rows: Rows, to: Option<String>, options: &[(String, String)]) -> Result<PlotSpec, Error> {
     let options = PlotOptions::parse(options)?;
@@ -26,13 +27,13 @@ pub async fn plot(rows: Rows, to: Option<String>, options: &[(String, String)]) 
         Some(Kind::Histogram) => histogram::histogram(rows, options.bins).await?,
         Some(Kind::HeatMap) if rows.dimensions.is_empty() => return Err(shape_error("a heat map", "two", &[])),
         kind if rows.dimensions.is_empty() => relation::lines(rows, kind).await?,
-        kind => array_chart(rows, kind).await?,
+        kind => array_chart(rows, kind, options.colours).await?,
     };
     Ok(PlotSpec { target: to, width: options.width, height: options.height, title: options.title, chart })
 }
 
 /// The drawing of an array. Dimensions of one label are left out when there are too many.
-async fn array_chart(rows: Rows, kind: Option<Kind>) -> Result<Chart, Error> {
+async fn array_chart(rows: Rows, kind: Option<Kind>, colours: ColourOptions) -> Result<Chart, Error> {
     let mut spare = spare_dimensions(&rows);
     let drawn = rows.dimensions.len() - spare;
     match (kind, drawn) {
@@ -49,7 +50,7 @@ async fn array_chart(rows: Rows, kind: Option<Kind>) -> Result<Chart, Error> {
     });
     match drawn {
         1 => lines(&labelled),
-        _ => heat_map(&labelled),
+        _ => heat_map(&labelled, colours),
     }
 }
 
@@ -74,17 +75,31 @@ fn lines(labelled: &Labelled) -> Result<Chart, Error> {
     Ok(Chart::Line { x, y_label: common_label(&names.collect::<Vec<_>>()), series })
 }
 
-fn heat_map(labelled: &Labelled) -> Result<Chart, Error> {
+fn heat_map(labelled: &Labelled, colours: ColourOptions) -> Result<Chart, Error> {
     let [y, x] = labelled.dimensions.as_slice() else {
         return Err(Error::Internal("a heat map of other than two dimensions".to_string()));
     };
     let variables = drawable(&labelled.variables)?;
     let Some(variable) = variables.first() else { return Err(nothing_to_draw(&[])) };
+    let (mut x, mut y) = (axis_of(&x.name, &x.labels, &x.metadata)?, axis_of(&y.name, &y.labels, &y.metadata)?);
+    let mut values = values_of(variable)?;
+    let map = map::system_of(labelled);
+    if let Some(placed) = &map {
+        // What is measured is written at the marks.
+        [x.label, y.label] = [&labelled.dimensions[1].name, &labelled.dimensions[0].name].map(String::clone);
+        if placed.is_turned {
+            values = map::turned(&values, labelled.dimensions[1].labels.len());
+            std::mem::swap(&mut x, &mut y);
+        }
+    }
     Ok(Chart::HeatMap {
-        x: axis_of(&x.name, &x.labels, &x.metadata)?,
-        y: axis_of(&y.name, &y.labels, &y.metadata)?,
+        x,
+        y,
         value_label: with_units(&variable.name, &variable.metadata),
-        values: values_of(variable)?,
+        long_name: variable.metadata.get("long_name").cloned().unwrap_or_default(),
+        values,
+        colours,
+        map: map.map(|placed| placed.system),
     })
 }
 

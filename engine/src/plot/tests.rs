@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampSec
 
 use super::*;
 use crate::labelled::test_rows as rows_of;
-use crate::outcome::AxisLabels;
+use crate::outcome::{AxisLabels, Palette};
 
 fn ints(values: &[i64]) -> ArrayRef {
     Arc::new(Int64Array::from(values.to_vec()))
@@ -36,7 +36,12 @@ async fn one_dimension_is_lines() {
 #[tokio::test]
 async fn two_dimensions_are_a_heat_map() {
     let columns = [("y", ints(&[1, 1, 2, 2])), ("x", ints(&[5, 6, 5, 6])), ("v", floats(&[0.0, 1.0, 2.0, 3.0]))];
-    let Ok(Chart::HeatMap { x, y, values, .. }) = chart(&["y", "x"], &columns, &[]).await else { panic!("no map") };
+    let options = [("robust", "TRUE"), ("colours", "Diverging"), ("max", "2.5")];
+    let Ok(Chart::HeatMap { x, y, values, colours, map, .. }) = chart(&["y", "x"], &columns, &options).await else {
+        panic!("no map")
+    };
+    let expected = ColourOptions { palette: Palette::Diverging, robust: true, min: None, max: Some(2.5) };
+    assert_eq!((colours, map), (expected, None));
     assert_eq!((x.labels, y.labels), (AxisLabels::Numbers(vec![5.0, 6.0]), AxisLabels::Numbers(vec![1.0, 2.0])));
     assert_eq!(values, [0.0, 1.0, 2.0, 3.0]);
 }
@@ -87,11 +92,25 @@ async fn options_are_checked() {
     let found = chart(&["x"], &columns, &[("widht", "3")]).await.unwrap_err();
     assert_eq!(
         found,
-        "PLOT has no option `widht`: expected one of width, height, title, kind, bins; did you mean `width`?"
+        "PLOT has no option `widht`: expected one of width, height, title, kind, bins, colours, robust, min, max; \
+         did you mean `width`?"
     );
     let found = chart(&["x"], &columns, &[("kind", "histgram")]).await.unwrap_err();
     assert_eq!(found, "PLOT has no kind `histgram`: expected line, heatmap or histogram; did you mean `histogram`?");
     assert!(chart(&["x"], &columns, &[("width", "-1")]).await.is_err());
+    let found = chart(&["x"], &columns, &[("colours", "divergent")]).await.unwrap_err();
+    let expected =
+        "PLOT has no colours `divergent`: expected automatic, sequential or diverging; did you mean `diverging`?";
+    assert_eq!(found, expected);
+    for (name, value, expected) in [
+        ("robust", "yes", "robust: expected true or false, found yes"),
+        ("min", "low", "min: expected a number, found low"),
+        ("max", "inf", "max: expected a number, found inf"),
+    ] {
+        assert_eq!(chart(&["x"], &columns, &[(name, value)]).await.unwrap_err(), expected);
+    }
+    let found = chart(&["x"], &columns, &[("max", "1"), ("min", "1")]).await.unwrap_err();
+    assert_eq!(found, "expected a min below max, found 1 and 1");
     let found = plot(rows_of(&["x"], &columns), Some("a.pgn".to_string()), &[]).await.unwrap_err().to_string();
     assert_eq!(found, "cannot draw to `a.pgn`: expected a name that ends in .png or .svg; did you mean `png`?");
 }

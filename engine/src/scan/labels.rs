@@ -19,12 +19,20 @@ use crate::catalog::Address;
 use crate::dataset::{Dataset, Variable};
 use crate::error::Error;
 use crate::source::SourceError;
+use crate::source::partition::Partition;
+use crate::source::warp::{MapAxes, map_axes};
 
 /// Requests for the chunks of a coordinate that are under way at once.
 const CONCURRENT_FETCHES: usize = 16;
 
 /// The most cells of a coordinate that are read whole.
 const LABELS_MAX: u64 = 1 << 28;
+
+/// The key in the metadata of the labels of rows and columns that names their reference system.
+pub const CRS_KEY: &str = "quarray.crs";
+
+/// The key beside it that says which of the two they are: `y` or `x`.
+pub const MAP_AXIS_KEY: &str = "quarray.axis";
 
 /// A dataset and the labels of its dimensions.
 #[derive(Debug)]
@@ -35,6 +43,10 @@ pub struct LabelledDataset {
     pub dataset: Arc<Dataset>,
     /// Where it is, if others can open it too.
     pub address: Option<Address>,
+    /// How many chunks make a unit of work, where that was told.
+    pub partition: Option<Partition>,
+    /// Its rows and columns, where their reference system is known.
+    map_axes: Option<MapAxes>,
     labels: HashMap<String, (ArrayRef, Order)>,
     /// Variables of one dimension that group keys are made of, once they were needed.
     loaded: Mutex<HashMap<String, ArrayRef>>,
@@ -56,13 +68,21 @@ impl LabelledDataset {
             Ok((dimension.name.clone(), (values, order)))
         });
         let labels = try_join_all(read).await?.into_iter().collect();
-        Ok(Self { name: name.to_string(), dataset, address: None, labels, loaded: Mutex::default() })
+        let map_axes = map_axes(&dataset).ok();
+        let name = name.to_string();
+        Ok(Self { name, dataset, address: None, partition: None, map_axes, labels, loaded: Mutex::default() })
     }
 
     /// The dataset, opened at an address.
     #[must_use]
     pub fn at(self, address: Address) -> Self {
         Self { address: Some(address), ..self }
+    }
+
+    /// The dataset, read in partitions of so many chunks.
+    #[must_use]
+    pub fn in_partitions(self, partition: Option<Partition>) -> Self {
+        Self { partition, ..self }
     }
 
     /// Reads a variable whole, once.
@@ -84,7 +104,7 @@ impl LabelledDataset {
     pub fn axis(&self, dimension: &str) -> Option<Axis> {
         let (labels, order) = self.labels.get(dimension)?;
         let field = match self.dataset.index(dimension) {
-            Some(index) => field_of(index, "dimension"),
+            Some(index) => self.with_system(field_of(index, "dimension")),
             None => {
                 let mut metadata = role("dimension");
                 metadata.insert("quarray.unlabelled".to_string(), "true".to_string());
@@ -101,6 +121,19 @@ impl LabelledDataset {
             fraction: None,
             scalar: false,
         })
+    }
+
+    /// The labels of a dimension with what is known of their place on Earth.
+    fn with_system(&self, mut field: Field) -> Field {
+        let Some(found) = &self.map_axes else { return field };
+        let axis = match field.name() {
+            name if *name == found.y => "y",
+            name if *name == found.x => "x",
+            _ => return field,
+        };
+        field.metadata_mut().insert(CRS_KEY.to_string(), found.crs.name().to_string());
+        field.metadata_mut().insert(MAP_AXIS_KEY.to_string(), axis.to_string());
+        field
     }
 }
 

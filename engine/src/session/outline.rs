@@ -13,9 +13,9 @@ use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::statement::{Statement, StatementKind};
 
 use super::{Contents, Session};
+use crate::attributes::annotate;
 use crate::bind::{Parameters, Sink};
 use crate::error::Error;
-use crate::units::annotate;
 
 /// What running a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Session {
                     false => Arc::clone(planned.logical.schema().inner()),
                 };
                 let none = Box::pin(RecordBatchStreamAdapter::new(schema, stream::empty()));
-                outline.schema = Some(annotate(none, &planned.units).schema());
+                outline.schema = Some(annotate(none, &planned.lost).schema());
             }
         }
         Ok(())

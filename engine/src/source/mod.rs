@@ -20,6 +20,7 @@ mod error;
 pub mod file;
 pub mod netcdf;
 pub mod open;
+pub mod partition;
 pub mod stac;
 pub mod stack;
 pub mod store;

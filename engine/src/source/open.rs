@@ -9,6 +9,7 @@ use super::SourceError;
 use super::concatenated;
 use super::file::SourceFile;
 use super::netcdf;
+use super::partition::PARTITION;
 use super::stack::{self, STACK_OPTION};
 use super::store::{Store, StoreOptions, without_secrets};
 use super::tiff;
@@ -18,7 +19,8 @@ use crate::access::AccessPolicy;
 use crate::dataset::Dataset;
 
 /// The options that say how a dataset is read, not how its store is reached.
-const READ_OPTIONS: &[&str] = &["concat", "decode_cf", "format", "nan_as_null", "overview", STACK_OPTION, "warp"];
+const READ_OPTIONS: &[&str] =
+    &["concat", "decode_cf", "format", "nan_as_null", "overview", PARTITION, STACK_OPTION, "warp"];
 
 /// How the bytes of a dataset are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +73,8 @@ pub fn split_options(options: &StoreOptions) -> (StoreOptions, StoreOptions) {
 }
 
 /// Describes the dataset at an address, for whoever may touch what the policy says. A pattern of addresses is one dataset
-/// too, along the dimension that the option `concat` tells. Option `warp` takes it to another reference system.
+/// too, along the dimension that the option `concat` tells. Option `warp` takes it to another reference system. How it is
+/// cut for work (option `partition`) is a matter of plans.
 ///
 /// # Errors
 /// Those of the format and of the store; [`SourceError::Address`] for an option that cannot be used.

@@ -2,6 +2,7 @@
 
 use quarray_engine::outcome::{Axis, AxisLabels};
 
+use super::map_ticks::Measure;
 use super::ticks::{Tick, Ticks, number_ticks};
 use super::time_ticks::{instant_text, time_ticks};
 
@@ -18,6 +19,8 @@ enum Kind {
     Numbers,
     Times,
     Texts(Vec<String>),
+    /// Places on a map.
+    Places(Measure),
     /// A single position and its label.
     Only(f64, String),
     /// Nothing is there: nothing is marked.
@@ -43,6 +46,16 @@ impl Scale {
         Self { low, high, kind: Kind::of(axis) }.widened(reach(axis))
     }
 
+    /// The same, of which numbers are places on a map.
+    pub(crate) fn measuring(mut self, measure: Measure) -> Self {
+        match &mut self.kind {
+            Kind::Numbers => self.kind = Kind::Places(measure),
+            Kind::Only(position, text) => *text = measure.only(*position, text),
+            _ => {}
+        }
+        self
+    }
+
     /// Where a value lies, 0 at the low end and 1 at the high one.
     pub(crate) fn share(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
@@ -54,6 +67,7 @@ impl Scale {
             Kind::Numbers => number_ticks(self.low, self.high, count),
             Kind::Times => time_ticks(self.low, self.high, count),
             Kind::Texts(texts) => text_ticks(texts, count),
+            Kind::Places(measure) => measure.ticks(self.low, self.high, count),
             Kind::Only(position, text) => {
                 let mark = Tick { value: *position, label: shorten(text), context: String::new() };
                 Ticks { marks: vec![mark], factor: String::new() }

@@ -49,6 +49,8 @@ pub(crate) struct Rect {
 pub(crate) trait Canvas {
     /// Fills a rectangle.
     fn fill(&mut self, rect: Rect, colour: Colour) -> Result<(), PlotError>;
+    /// Fills what points surround.
+    fn polygon(&mut self, points: &[(f64, f64)], colour: Colour) -> Result<(), PlotError>;
     /// Draws a line through points.
     fn line(&mut self, points: &[(f64, f64)], width: f64, colour: Colour) -> Result<(), PlotError>;
     /// Writes at a point of the base line; upright text runs from below to above.
@@ -90,6 +92,11 @@ impl<B: DrawingBackend> Canvas for BackendCanvas<'_, B> {
         // The far edge of a filled rectangle belongs to it on a raster.
         let lower_right = if self.images.is_some() { (right, bottom) } else { (right - 1, bottom - 1) };
         self.backend.draw_rect(upper_left, lower_right, &filled(colour), true).map_err(PlotError::of_library)
+    }
+
+    fn polygon(&mut self, points: &[(f64, f64)], colour: Colour) -> Result<(), PlotError> {
+        let places: Vec<Place> = points.iter().map(|&point| self.place(point)).collect();
+        self.backend.fill_polygon(places, &filled(colour)).map_err(PlotError::of_library)
     }
 
     fn line(&mut self, points: &[(f64, f64)], width: f64, colour: Colour) -> Result<(), PlotError> {

@@ -1,5 +1,8 @@
 //! Colours of lines and of values.
 
+use super::heat::Cells;
+use super::limits::{Limits, limits};
+
 /// Red, green and blue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Colour(pub(crate) u8, pub(crate) u8, pub(crate) u8);
@@ -11,6 +14,8 @@ pub(crate) const INK: Colour = Colour(38, 44, 52);
 pub(crate) const FAINT_INK: Colour = Colour(102, 110, 120);
 /// Lines behind the data.
 pub(crate) const GRID: Colour = Colour(228, 231, 235);
+/// Cells that are missing: a grey that is on no scale.
+pub(crate) const MISSING: Colour = Colour(214, 216, 219);
 
 /// Paul Tol's "bright" scheme, blue first: told apart by the colour-blind too.
 const LINES: [Colour; 7] = [
@@ -31,39 +36,27 @@ pub(crate) fn line_colour(index: usize) -> Colour {
 /// How values become colours.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ColourScale {
-    /// The value of the first colour.
-    pub(crate) low: f64,
-    /// The value of the last colour.
-    pub(crate) high: f64,
-    is_diverging: bool,
+    /// The values of the first and the last colour.
+    pub(crate) limits: Limits,
 }
 
 impl ColourScale {
-    /// A scale for values: from the smallest to the largest, or blue–white–red around zero where they lie on both sides
-    /// of it. `None` when there is no finite value.
-    pub(crate) fn of(values: &[f64]) -> Option<Self> {
-        let finite = || values.iter().copied().filter(|value| value.is_finite());
-        let low = finite().fold(f64::INFINITY, f64::min);
-        let high = finite().fold(f64::NEG_INFINITY, f64::max);
-        if low > high {
-            return None;
-        }
-        let is_diverging = low < 0.0 && high > 0.0 && (0.2..=5.0).contains(&(-low / high));
-        if is_diverging {
-            let reach = high.max(-low);
-            return Some(Self { low: -reach, high: reach, is_diverging });
-        }
-        Some(Self { low, high, is_diverging })
+    /// A scale for cells: see [`limits`]. `None` when there is no finite value.
+    pub(crate) fn of(cells: &Cells<'_>) -> Option<Self> {
+        let name = format!("{} {}", cells.value_label, cells.long_name);
+        limits(cells.values, &cells.colours, &name).map(|limits| Self { limits })
     }
 
     /// The colour of a value; none for one that is missing.
     pub(crate) fn colour(&self, value: f64) -> Option<Colour> {
+        let Limits { low, high, is_diverging, .. } = self.limits;
         if !value.is_finite() {
             return None;
         }
-        let span = self.high - self.low;
-        let share = if span > 0.0 { ((value - self.low) / span).clamp(0.0, 1.0) } else { 0.5 };
-        Some(if self.is_diverging { diverging(share) } else { viridis(share) })
+        // Of a scale that parts at 0, one end may have been told nearer than the other: 0 stays in the middle.
+        let (from, to) = if is_diverging { (-high.max(-low), high.max(-low)) } else { (low, high) };
+        let share = if to > from { ((value.clamp(low, high) - from) / (to - from)).clamp(0.0, 1.0) } else { 0.5 };
+        Some(if is_diverging { diverging(share) } else { viridis(share) })
     }
 }
 
@@ -112,7 +105,6 @@ fn diverging(share: f64) -> Colour {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -123,14 +115,20 @@ mod tests {
     }
 
     #[test]
-    fn values_on_both_sides_of_zero_diverge() {
-        let scale = ColourScale::of(&[-10.0, f64::NAN, 5.0]).unwrap();
-        assert_eq!((scale.low, scale.high), (-10.0, 10.0));
+    fn zero_is_the_middle_of_two_sides() {
+        let limits = Limits { low: -2.0, high: 10.0, is_diverging: true, has_below: true, has_above: false };
+        let scale = ColourScale { limits };
         assert_eq!(scale.colour(0.0), Some(Colour(247, 247, 247)));
-        assert_eq!(scale.colour(f64::NAN), None);
-        let sequential = ColourScale::of(&[-1.0, 100.0]).unwrap();
-        assert_eq!((sequential.low, sequential.high), (-1.0, 100.0));
-        assert_eq!(ColourScale::of(&[f64::NAN]), None);
-        assert!(ColourScale::of(&[3.0, 3.0]).unwrap().colour(3.0).is_some());
+        assert_eq!((scale.colour(10.0), scale.colour(-2.0)), (Some(diverging(1.0)), Some(diverging(0.4))));
+        assert_eq!((scale.colour(-9.0), scale.colour(f64::NAN)), (Some(diverging(0.4)), None));
+    }
+
+    #[test]
+    fn values_outside_have_the_colours_of_the_ends() {
+        let limits = Limits { low: 3.0, high: 5.0, is_diverging: false, has_below: true, has_above: true };
+        let scale = ColourScale { limits };
+        assert_eq!((scale.colour(-1e300), scale.colour(7.0)), (Some(viridis(0.0)), Some(viridis(1.0))));
+        let one = ColourScale { limits: Limits { high: 3.0, ..limits } };
+        assert_eq!(one.colour(3.0), Some(viridis(0.5)));
     }
 }

@@ -111,16 +111,37 @@ impl Frame {
         canvas.line(&[(left, top), (left, bottom), (right, bottom)], 1.2, INK)?;
         self.draw_x_marks(canvas)?;
         draw_marks_beside(canvas, &self.y_ticks, left, false, |value| self.y_dot(value))?;
-        let mut below = bottom + MARK + 4.0 + SMALL.size + GAP + LABEL.size;
-        if self.x.is_time() {
-            below += SMALL.size + 4.0;
-        }
         let middle = (f64::midpoint(left, right), f64::midpoint(top, bottom));
-        canvas.text(&with_factor(&labels.x, &self.x_ticks), (middle.0, below - 2.0), LABEL, Anchor::Middle, false)?;
+        let x_place = (middle.0, self.x_label_base());
+        canvas.text(&with_factor(&labels.x, &self.x_ticks), x_place, LABEL, Anchor::Middle, false)?;
         let widest = self.y_ticks.marks.iter().map(|mark| canvas.text_width(&mark.label, SMALL)).fold(0.0, f64::max);
         let y_label_x = left - MARK - 4.0 - widest - GAP;
         canvas.text(&with_factor(&labels.y, &self.y_ticks), (y_label_x, middle.1), LABEL, Anchor::Middle, true)?;
         self.draw_head(canvas, labels)
+    }
+
+    /// Writes a remark at the lower right of the data, or else of a page of that width, where the label of the axis leaves
+    /// it room.
+    pub(crate) fn draw_remark(
+        &self,
+        canvas: &mut dyn Canvas,
+        labels: &Labels,
+        remark: &str,
+        width: f64,
+    ) -> Result<(), PlotError> {
+        let label = canvas.text_width(&with_factor(&labels.x, &self.x_ticks), LABEL);
+        let label_end = f64::midpoint(self.area.left, self.area.right) + label / 2.0;
+        let needed = label_end + GAP * 2.0 + canvas.text_width(remark, CONTEXT);
+        match [self.area.right, width - MARGIN].into_iter().find(|&end| needed <= end) {
+            Some(end) => canvas.text(remark, (end, self.x_label_base()), CONTEXT, Anchor::End, false),
+            None => Ok(()),
+        }
+    }
+
+    /// The base line of the label of the horizontal axis.
+    fn x_label_base(&self) -> f64 {
+        let context = if self.x.is_time() { SMALL.size + 4.0 } else { 0.0 };
+        self.area.bottom + MARK + 2.0 + SMALL.size + GAP + LABEL.size + context
     }
 
     /// Says in the middle that there is nothing to be seen.

@@ -1,13 +1,17 @@
 //! Drawings: PNG and SVG files, and text for the terminal.
 
 mod axis;
+mod bar;
 mod canvas;
 mod colour;
 mod font;
 mod frame;
 mod heat;
 mod histogram;
+mod limits;
 mod line;
+mod map;
+mod map_ticks;
 mod raster;
 mod text;
 mod ticks;
@@ -93,9 +97,10 @@ fn draw_chart(canvas: &mut dyn Canvas, size: (f64, f64), spec: &PlotSpec) -> Res
     let title = spec.title.as_str();
     match &spec.chart {
         Chart::Line { x, y_label, series } => line::draw(canvas, size, &line::Lines { title, x, y_label, series }),
-        Chart::HeatMap { x, y, value_label, values } => {
-            heat::draw(canvas, size, &heat::Cells { title, x, y, value_label, values })
-        }
+        Chart::HeatMap { .. } => match heat::Cells::of(title, &spec.chart) {
+            Some(cells) => heat::draw(canvas, size, &cells),
+            None => Ok(()),
+        },
         Chart::Histogram { value_label, edges, counts } => {
             histogram::draw(canvas, size, &histogram::Bins { title, value_label, edges, counts })
         }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use quarray_engine::outcome::{Axis, AxisLabels};
+use quarray_engine::outcome::{Axis, AxisLabels, ColourOptions, MapSystem, MapUnits};
 
 use super::*;
 use crate::terminal::Style;
@@ -42,8 +42,42 @@ fn heat_chart(columns: usize, rows: usize) -> Chart {
         x: Axis { label: "x [m]".to_string(), labels: AxisLabels::Numbers(x) },
         y: Axis { label: "y [m]".to_string(), labels: AxisLabels::Numbers(y) },
         value_label: "tmin [degrees C]".to_string(),
+        long_name: "daily minimum temperature".to_string(),
+        colours: ColourOptions::default(),
+        map: None,
         values: values.map(|(row, column)| cell(row, column)).collect(),
     }
+}
+
+/// A map of the world in degrees, from -60 to 60 around 0, with an outlier.
+fn world_chart() -> Chart {
+    let (latitudes, longitudes): (Vec<f64>, Vec<f64>) = (
+        (0..37).map(|row| 90.0 - f64::from(row) * 5.0).collect(),
+        (0..72).map(|column| f64::from(column) * 5.0).collect(),
+    );
+    let cell = |latitude: f64, longitude: f64| 60.0 * latitude.to_radians().sin() * longitude.to_radians().cos();
+    let mut values: Vec<f64> =
+        latitudes.iter().flat_map(|&y| longitudes.iter().map(move |&x| (y, x))).map(|(y, x)| cell(y, x)).collect();
+    values[1000] = 1e4;
+    Chart::HeatMap {
+        x: Axis { label: "lon".to_string(), labels: AxisLabels::Numbers(longitudes) },
+        y: Axis { label: "lat".to_string(), labels: AxisLabels::Numbers(latitudes) },
+        value_label: "change [degrees C]".to_string(),
+        long_name: "change since the day before".to_string(),
+        values,
+        colours: ColourOptions { robust: true, ..ColourOptions::default() },
+        map: Some(MapSystem { name: "EPSG:4326".to_string(), units: MapUnits::Degrees }),
+    }
+}
+
+/// The island on a projected map.
+fn projected_chart() -> Chart {
+    let mut chart = heat_chart(284, 384);
+    if let Chart::HeatMap { x, y, map, .. } = &mut chart {
+        *map = Some(MapSystem { name: "EPSG:32604".to_string(), units: MapUnits::Metres });
+        (x.label, y.label) = ("x".to_string(), "y".to_string());
+    }
+    chart
 }
 
 fn histogram_chart() -> Chart {
@@ -52,8 +86,14 @@ fn histogram_chart() -> Chart {
     Chart::Histogram { value_label: "tmin [degrees C]".to_string(), edges, counts }
 }
 
-fn charts() -> [(&'static str, Chart); 3] {
-    [("line", line_chart()), ("heat", heat_chart(284, 384)), ("histogram", histogram_chart())]
+fn charts() -> [(&'static str, Chart); 5] {
+    [
+        ("line", line_chart()),
+        ("heat", heat_chart(284, 384)),
+        ("world", world_chart()),
+        ("projected", projected_chart()),
+        ("histogram", histogram_chart()),
+    ]
 }
 
 /// Where drawings go: a folder to look at when the environment names one.
@@ -112,8 +152,31 @@ fn svg_files_hold_their_words_and_pictures() {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("<svg width=\"800\" height=\"400\""), "{name}");
         assert!(text.contains("Daily minimum") && text.contains("degrees C"), "{name}");
-        assert_eq!(text.contains("data:image/png;base64,"), name == "heat");
+        assert_eq!(text.contains("data:image/png;base64,"), !["line", "histogram"].contains(&name));
+        let words = |expected: &[&str]| expected.iter().all(|word| text.contains(&format!("\n{word}\n")));
+        match name {
+            "heat" => assert!(words(&["daily minimum temperature (tmin) [degrees C]", "x [m]"]), "{text}"),
+            "world" => assert!(words(&["lat", "lon", "60°S", "0°", "60°N", "45°E", "180°", "135°W"]), "{text}"),
+            "projected" => assert!(words(&["x [km]", "y [km] ", "2000", "EPSG:32604"]), "{text}"),
+            _ => {}
+        }
     }
+}
+
+#[test]
+fn arrows_say_that_values_are_beyond() {
+    let arrows = |chart: Chart| {
+        let (_guard, folder) = folder();
+        let path = folder.join("arrows.svg");
+        draw_file(&spec(chart), &path).unwrap();
+        std::fs::read_to_string(&path).unwrap().matches("<polygon").count()
+    };
+    assert_eq!((arrows(world_chart()), arrows(projected_chart())), (2, 0));
+    let mut above = projected_chart();
+    if let Chart::HeatMap { colours, .. } = &mut above {
+        colours.max = Some(20.0);
+    }
+    assert_eq!(arrows(above), 1);
 }
 
 #[test]
@@ -126,7 +189,10 @@ fn nothing_to_draw_is_still_a_drawing() {
             x: axis(AxisLabels::Numbers(vec![1.0])),
             y: axis(AxisLabels::Texts(vec!["a".to_string()])),
             value_label: String::new(),
+            long_name: String::new(),
             values: vec![f64::NAN],
+            colours: ColourOptions::default(),
+            map: None,
         },
         Chart::Histogram { value_label: String::new(), edges: vec![], counts: vec![] },
     ];
@@ -199,6 +265,25 @@ y [m] (×10⁶)
 8.6 ·····░░░░░▒▒▒▒▓▓▓▓▓█████ 26.8  tmin [degrees C]
 ";
     check_text(heat_chart(20, 24), &small(), expected);
+}
+
+#[test]
+fn a_map_in_the_terminal() {
+    let expected = "\
+Daily minimum
+lat
+90°N ┤████▓▒▒░░·······░▒▒▓▓███
+     │███▓▓▒▒░░░·····░░▒▒▓▓▓██
+     │▓▓▓▒▒▒▒▒▒░░░░░░▒▒▒▒▒▒█▓▓
+  0° ┤░░░▒▒▒▒▒▒▓▓▓▓▓▓▒▒▒▒▒▒░░░
+     │···░░▒▒▓▓▓█████▓▓▒▒░░░··
+90°S ┤····░▒▒▓▓███████▓▒▒░░···
+     └┬───────────┬───────────
+      0°        180°
+                lon
+-56 <·····░░░░░▒▒▒▒▓▓▓▓▓█████> 56  change [degrees C]
+";
+    check_text(world_chart(), &small(), expected);
 }
 
 #[test]

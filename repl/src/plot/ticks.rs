@@ -25,9 +25,18 @@ pub(crate) fn number_ticks(low: f64, high: f64, count: usize) -> Ticks {
     if !span.is_finite() || span <= 0.0 || count == 0 {
         return Ticks { marks: vec![tick(low, format!("{low}"))], factor: String::new() };
     }
-    let step = round_step(span / count as f64);
     let exponent = exponent_of(low.abs().max(high.abs()));
-    let unit = 10f64.powi(exponent);
+    Ticks { marks: plain_ticks(low, high, count, 10f64.powi(exponent)), factor: factor_text(exponent) }
+}
+
+/// At most `count` places at round numbers from `low` to `high`, written in units of so many, a power of ten.
+pub(crate) fn plain_ticks(low: f64, high: f64, count: usize, unit: f64) -> Vec<Tick> {
+    let span = high - low;
+    if !span.is_finite() || span <= 0.0 || count == 0 {
+        return vec![tick(low, format!("{}", low / unit))];
+    }
+    let step = round_step(span / count as f64);
+    let exponent = unit.log10().round() as i32;
     let decimals = (exponent - step.log10().floor() as i32 + i32::from(is_quarter(step))).clamp(0, 12) as usize;
     let first = (low / step - 1e-9).ceil();
     let last = (high / step + 1e-9).floor();
@@ -37,7 +46,7 @@ pub(crate) fn number_ticks(low: f64, high: f64, count: usize) -> Ticks {
         let shown = if value.abs() < step * 1e-6 { 0.0 } else { value / unit };
         tick(value, format!("{shown:.decimals$}"))
     });
-    Ticks { marks: marks.take(count + 2).collect(), factor: factor_text(exponent) }
+    marks.take(count + 2).collect()
 }
 
 /// The smallest of 1, 2, 2.5 and 5 times a power of ten that is no less.

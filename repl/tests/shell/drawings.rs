@@ -14,11 +14,7 @@ fn a_line_a_map_and_a_histogram_on_the_terminal() {
         ask(&mut terminal, line, &["Mean\r\n", "tas [C]\r\n", "20.0 ┤", "10.0 ┤", "└", "Feb", "Dec", "1999", "time"]);
     assert!(shown.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c)), "no line:\n{shown}");
     let map = "FROM climate[time[6]] |> SELECT latitude, longitude, tas |> PLOT;";
-    let shown = ask(
-        &mut terminal,
-        map,
-        &["latitude [degrees_north]\r\n", "36 ┤", "34 ┤", "-80", "longitude [degrees_east]", "tas [C]"],
-    );
+    let shown = ask(&mut terminal, map, &["latitude\r\n", "36°N ┤", "34°N ┤", "80°W", "longitude\r\n", "tas [C]"]);
     assert!(shown.contains("▀▀▀▀▀") && terminal.seen.contains("\x1b[38;5;"), "no map:\n{shown}");
     let histogram =
         "FROM climate |> SELECT time, latitude, longitude, tas |> PLOT WITH (kind = 'histogram', bins = 4);";
@@ -47,10 +43,11 @@ fn run(queries: &[String]) -> Output {
 }
 
 /// Every shape of result, with the words that have to be on its drawing.
-const DRAWINGS: [(&str, &str, &[&str]); 8] = [
+const DRAWINGS: [(&str, &str, &[&str]); 9] = [
     ("line", "REDUCE avg(tas) ALONG latitude, longitude", &["tas [C]", "time", "Feb", "1999"]),
     ("lines", "REDUCE avg(tas), avg(pr) ALONG latitude, longitude", &["tas [C], pr [mm/m]", "time"]),
-    ("map", "REDUCE avg(tas) ALONG time", &["tas [C]", "latitude [degrees_north]", "longitude [degrees_east]", "-80"]),
+    ("map", "REDUCE avg(tas) ALONG time", &["monthly_avg_tas (tas) [C]", "latitude", "longitude", "34°N", "80°W"]),
+    ("turned", "SELECT longitude, latitude, avg(tas) AS t GROUP BY longitude, latitude", &["t [C]", "34°N", "80°W"]),
     ("times", "REDUCE avg(tas) ALONG latitude", &["time", "Apr 1999", "Jan 2000", "longitude [degrees_east]"]),
     (
         "one",
@@ -58,7 +55,7 @@ const DRAWINGS: [(&str, &str, &[&str]); 8] = [
         &["1999-04-30", "tas [C]"],
     ),
     ("gaps", "MASK tas > 12 |> REDUCE avg(tas) ALONG longitude, latitude", &["tas [C]"]),
-    ("missing", "MASK tas > 1000 |> REDUCE avg(tas) ALONG time", &["no values", "latitude [degrees_north]"]),
+    ("missing", "MASK tas > 1000 |> REDUCE avg(tas) ALONG time", &["no values", "latitude", "36°N"]),
     ("none", "SELECT time, tas |> WHERE tas > 1000", &["no values", "tas [C]"]),
 ];
 

@@ -31,6 +31,19 @@ pub struct Placed {
     pub grid_mapping: Option<String>,
 }
 
+/// The rows and columns of a dataset, and the system that their labels are in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapAxes {
+    /// The reference system.
+    pub crs: Crs,
+    /// The dimension of its rows.
+    pub y: String,
+    /// The dimension of its columns.
+    pub x: String,
+    /// The variable that tells the reference system.
+    pub grid_mapping: Option<String>,
+}
+
 /// Finds where a dataset lies.
 ///
 /// # Errors
@@ -38,14 +51,7 @@ pub struct Placed {
 /// store.
 pub async fn placed(dataset: &Dataset) -> Result<Placed, SourceError> {
     let failed = |message: String| SourceError::Metadata { array: dataset.uri.clone(), message };
-    let Some((y, x, variable)) = spatial_dimensions(dataset) else {
-        let message = "expected variables over rows and columns (y, x or lat, lon) to know where they lie, found none";
-        return Err(failed(message.to_string()));
-    };
-    let named = variable.attributes.get("grid_mapping").and_then(Value::as_str);
-    let named = named.map(|name| name.split([':', ' ']).next().unwrap_or(name).to_string());
-    let mapping = named.and_then(|name| dataset.variable(&name)).or_else(|| dataset.variable("spatial_ref"));
-    let crs = crs_of(dataset, mapping, &y, &x).map_err(failed)?;
+    let MapAxes { y, x, crs, grid_mapping } = map_axes(dataset).map_err(failed)?;
     let length = |name: &str| dataset.dimension(name).map_or(0, |dimension| dimension.length);
     let (width, height) = (length(&x), length(&y));
     let transform = match transform_of(dataset) {
@@ -59,8 +65,23 @@ pub async fn placed(dataset: &Dataset) -> Result<Placed, SourceError> {
     if width == 0 || height == 0 || transform.inverse().is_none() {
         return Err(failed(format!("expected rows and columns with an area, found {height} × {width} cells")));
     }
-    let grid_mapping = mapping.map(|mapping| mapping.name.clone());
     Ok(Placed { geobox: GeoBox { crs, transform, width, height }, y, x, grid_mapping })
+}
+
+/// Finds the rows and columns of a dataset and the system of their labels. Nothing is read for it.
+///
+/// # Errors
+/// A message that says what was expected, where there are no rows and columns or no reference system.
+pub fn map_axes(dataset: &Dataset) -> Result<MapAxes, String> {
+    let Some((y, x, variable)) = spatial_dimensions(dataset) else {
+        let message = "expected variables over rows and columns (y, x or lat, lon) to know where they lie, found none";
+        return Err(message.to_string());
+    };
+    let named = variable.attributes.get("grid_mapping").and_then(Value::as_str);
+    let named = named.map(|name| name.split([':', ' ']).next().unwrap_or(name).to_string());
+    let mapping = named.and_then(|name| dataset.variable(&name)).or_else(|| dataset.variable("spatial_ref"));
+    let crs = crs_of(dataset, mapping, &y, &x)?;
+    Ok(MapAxes { crs, grid_mapping: mapping.map(|mapping| mapping.name.clone()), y, x })
 }
 
 /// The last two dimensions of the first variable that has rows and columns.

@@ -32,7 +32,7 @@ pub(super) use array::side;
 pub(super) use chunk::{Piece, WarpedChunk, filled_like};
 pub use crs::{Crs, Transformer};
 pub use geobox::{Affine, GeoBox};
-pub use georeference::{Placed, placed};
+pub use georeference::{MapAxes, Placed, map_axes, placed};
 pub(super) use kept::{KeptArray, KeptChunks};
 pub(super) use known::known_index;
 pub use options::WarpOptions;

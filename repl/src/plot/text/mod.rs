@@ -21,11 +21,10 @@ pub fn draw_text(spec: &PlotSpec, style: &Style) -> String {
         text.push_str(&style.paint("1", &spec.title));
         text.push('\n');
     }
-    let title = spec.title.as_str();
     text.push_str(&match &spec.chart {
         Chart::Line { x, y_label, series } => line::draw(&page, x, y_label, series),
-        Chart::HeatMap { x, y, value_label, values } => {
-            heat::draw(&page, &super::heat::Cells { title, x, y, value_label, values })
+        Chart::HeatMap { .. } => {
+            super::heat::Cells::of(&spec.title, &spec.chart).map(|cells| heat::draw(&page, &cells)).unwrap_or_default()
         }
         Chart::Histogram { value_label, edges, counts } => histogram::draw(&page, value_label, edges, counts),
     });
