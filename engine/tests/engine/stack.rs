@@ -195,7 +195,8 @@ fn differences(case: &Value, found: &[f64]) -> Vec<String> {
         let (count, sum) = (plane[0].as_u64().unwrap() as usize, plane[1].as_f64().unwrap());
         assert_eq!(sure.len(), count, "{name}");
         let here: f64 = sure.iter().sum();
-        if !((here - sum).abs() <= tolerance * sum.abs().max(count as f64)) {
+        let is_near = (here - sum).abs() <= tolerance * sum.abs().max(count as f64);
+        if !is_near {
             wrong.push(format!("plane {number}: the sum is {here}, expected {sum}"));
         }
     }

@@ -29,7 +29,7 @@ impl Measure {
     /// A single place.
     pub(crate) fn only(self, value: f64, plain: &str) -> String {
         match self {
-            Self::Length(unit) if unit == 1.0 => plain.to_string(),
+            Self::Length(1.0) => plain.to_string(),
             Self::Length(unit) => format!("{}", value / unit),
             _ => self.mark(value, plain.split_once('.').map_or(0, |(_, decimals)| decimals.len())).label,
         }

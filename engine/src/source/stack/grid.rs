@@ -25,8 +25,11 @@ pub(super) fn grid(request: &StackRequest, searched: Option<[f64; 4]>, scenes: &
         (None, Some(bbox)) => bounds_in(&degrees(bbox)?, &crs).map_err(|message| format!("`bbox`: {message}"))?,
         (None, None) => union(scenes, &crs)?,
     };
-    // Where scenes have such cells, those of the cube lie on them.
-    let (x, y) = common_corner(&here, size).unwrap_or((0.0, 0.0));
+    // Cells of a size that nobody told lie on those of the scenes; others on multiples of their size, as odc-stac has it.
+    let (x, y) = match request.resolution {
+        None => common_corner(&here, size).unwrap_or((0.0, 0.0)),
+        Some(_) => (0.0, 0.0),
+    };
     let [left, bottom, right, top] = bounds;
     let mut found = covering(&crs, [left - x, bottom - y, right - x, top - y], size)?;
     let Affine(numbers) = &mut found.transform;
@@ -108,6 +111,8 @@ mod tests {
         let found = grid(&request(&json!({"assets": "a"}))?, None, &scenes)?;
         assert_eq!(found.transform, Affine::north_up(500_015.0, 6_000_315.0, 30.0, 30.0));
         assert_eq!((found.width, found.height), (120, 60));
+        let found = grid(&request(&json!({"assets": "a", "resolution": 30}))?, None, &scenes)?;
+        assert_eq!(found.transform, Affine::north_up(500_010.0, 6_000_330.0, 30.0, 30.0));
         // Scenes that do not agree: multiples of the size.
         let scenes = [scene(32633, 500_000.0, 6_000_000.0, 10.0)?, scene(32633, 500_004.0, 6_000_000.0, 10.0)?];
         let found = grid(
