@@ -157,7 +157,7 @@ fn svg_files_hold_their_words_and_pictures() {
         match name {
             "heat" => assert!(words(&["daily minimum temperature (tmin) [degrees C]", "x [m]"]), "{text}"),
             "world" => assert!(words(&["lat", "lon", "60°S", "0°", "60°N", "45°E", "180°", "135°W"]), "{text}"),
-            "projected" => assert!(words(&["x [km]", "y [km] ", "2000", "EPSG:32604"]), "{text}"),
+            "projected" => assert!(words(&["x [km]", "y [km]", "2000", "EPSG:32604"]), "{text}"),
             _ => {}
         }
     }
