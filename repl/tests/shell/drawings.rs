@@ -47,7 +47,11 @@ const DRAWINGS: [(&str, &str, &[&str]); 9] = [
     ("line", "REDUCE avg(tas) ALONG latitude, longitude", &["tas [C]", "time", "Feb", "1999"]),
     ("lines", "REDUCE avg(tas), avg(pr) ALONG latitude, longitude", &["tas [C], pr [mm/m]", "time"]),
     ("map", "REDUCE avg(tas) ALONG time", &["monthly_avg_tas (tas) [C]", "latitude", "longitude", "34°N", "80°W"]),
-    ("turned", "SELECT longitude, latitude, avg(tas) AS t GROUP BY longitude, latitude", &["t [C]", "34°N", "80°W"]),
+    (
+        "turned",
+        "REDUCE avg(tas) AS t ALONG time |> SELECT longitude, latitude, t |> ORDER BY longitude, latitude",
+        &["t [C]", "34°N", "80°W"],
+    ),
     ("times", "REDUCE avg(tas) ALONG latitude", &["time", "Apr 1999", "Jan 2000", "longitude [degrees_east]"]),
     (
         "one",
