@@ -37,6 +37,18 @@ impl Default for GridSettings {
     }
 }
 
+/// The threads of this process that work on a query. A plan that comes from another process is made for as many
+/// partitions as that one has threads, and its settings come with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Threads(usize);
+
+impl Threads {
+    /// The threads that a session works on.
+    pub fn of(config: &SessionConfig) -> usize {
+        config.get_extension::<Self>().map_or_else(|| config.target_partitions(), |threads| threads.0)
+    }
+}
+
 /// Settings of a state.
 #[derive(Debug, Clone)]
 pub struct StateSettings {
@@ -57,6 +69,7 @@ pub fn session_state(settings: &StateSettings, progress: &Arc<Progress>) -> Resu
     let mut config = SessionConfig::new()
         .with_target_partitions(settings.threads)
         .with_information_schema(true)
+        .with_extension(Arc::new(Threads(settings.threads)))
         .with_extension(Arc::new(settings.grid))
         .with_extension(Arc::clone(progress));
     config.options_mut().sql_parser.collect_spans = true;

@@ -17,6 +17,7 @@ use ballista_scheduler::state::task_manager::JobInfoCache;
 use parking_lot::RwLock;
 
 use super::drain::LEAVING;
+use super::slices::Waiting;
 
 /// The running jobs, as the scheduler hands them out.
 pub type RunningJobs = HashMap<JobId, JobInfoCache>;
@@ -26,6 +27,7 @@ pub type RunningJobs = HashMap<JobId, JobInfoCache>;
 ///   back when it rolls a running stage back: after losses, executors would stand idle for ever.
 /// - fenced executors get no tasks, and those that have left cannot register again.
 /// - jobs get equal shares of the cores, the oldest first. Ballista serves them in the order of a hash map.
+/// - a job that has the cores to itself gets more partitions a task than cores, where that is as well (`slices.rs`).
 #[derive(Default)]
 pub struct GuardedClusterState {
     inner: InMemoryClusterState,
@@ -160,16 +162,24 @@ impl ClusterState for GuardedClusterState {
         let Some(share) = budgets.share(waiting.len()) else {
             return Ok(Vec::new());
         };
+        if let ([job], true) = (waiting.as_slice(), active_jobs.len() == 1) {
+            let slice = job.waiting.slice(budgets.total);
+            return budgets.bind(&distribution, &active_jobs, &job.id, Allowance { cores: u32::MAX, slice }).await;
+        }
         let mut bound = Vec::new();
         // Those that hold least come first, the oldest of them before the others; what they leave goes by age alone.
         let mut by_need: Vec<&WaitingJob> = waiting.iter().collect();
         by_need.sort_by_key(|job| job.held);
         for job in by_need {
             let allowance = share.saturating_sub(job.held);
-            bound.extend(budgets.bind(&distribution, &active_jobs, &job.id, allowance).await?);
+            bound.extend(
+                budgets.bind(&distribution, &active_jobs, &job.id, Allowance { cores: allowance, slice: 1 }).await?,
+            );
         }
         for job in &waiting {
-            bound.extend(budgets.bind(&distribution, &active_jobs, &job.id, u32::MAX).await?);
+            bound.extend(
+                budgets.bind(&distribution, &active_jobs, &job.id, Allowance { cores: u32::MAX, slice: 1 }).await?,
+            );
         }
         Ok(bound)
     }
@@ -236,6 +246,7 @@ struct WaitingJob {
     id: JobId,
     /// Cores that its tasks run on.
     held: u32,
+    waiting: Waiting,
 }
 
 /// Jobs with work that waits, in the order of submission: that is the order of their names (`scheduler.rs`).
@@ -248,7 +259,8 @@ async fn waiting_jobs(jobs: &RunningJobs) -> Vec<WaitingJob> {
         // A stage whose inputs are there has no tasks to give before this.
         graph.revive();
         if graph.available_tasks() > 0 {
-            waiting.push(WaitingJob { id: id.clone(), held: held.get(id).copied().unwrap_or_default() });
+            let held = held.get(id).copied().unwrap_or_default();
+            waiting.push(WaitingJob { id: id.clone(), held, waiting: Waiting::of(graph.as_ref()) });
         }
     }
     waiting.sort_by(|a, b| a.id.cmp(&b.id));
@@ -270,6 +282,14 @@ async fn cores_held(jobs: &RunningJobs) -> Vec<(JobId, HashMap<String, u32>)> {
     held
 }
 
+/// What a job may take.
+#[derive(Debug, Clone, Copy)]
+struct Allowance {
+    cores: u32,
+    /// Partitions for each of them.
+    slice: u32,
+}
+
 /// Executors and their free cores, while tasks are bound.
 #[derive(Default)]
 struct Budgets {
@@ -285,15 +305,15 @@ impl Budgets {
         (jobs > 0 && has_free).then(|| self.total.div_ceil(jobs).max(1))
     }
 
-    /// Binds tasks of one job to at most so many cores.
+    /// Binds tasks of one job.
     async fn bind(
         &mut self,
         distribution: &TaskDistributionPolicy,
         jobs: &RunningJobs,
         id: &JobId,
-        allowance: u32,
+        allowance: Allowance,
     ) -> Result<Vec<BoundTask>> {
-        let offered = self.offer(allowance);
+        let offered = self.offer(allowance.cores);
         let Some(job) = jobs.get(id).filter(|_| !offered.is_empty()) else {
             return Ok(Vec::new());
         };
@@ -301,7 +321,8 @@ impl Budgets {
         let scratch = InMemoryClusterState::default();
         for (executor_id, cores) in offered {
             if let Some((metadata, _)) = self.free.get(&executor_id) {
-                let data = ExecutorData { executor_id, total_vcores: cores, available_vcores: cores };
+                let partitions = cores.saturating_mul(allowance.slice);
+                let data = ExecutorData { executor_id, total_vcores: partitions, available_vcores: partitions };
                 scratch.register_executor(metadata.clone(), data).await?;
             }
         }
@@ -309,7 +330,7 @@ impl Budgets {
         let bound = scratch.bind_schedulable_tasks(distribution.clone(), only, None).await?;
         for (executor, task) in &bound {
             if let Some((_, free)) = self.free.get_mut(executor) {
-                *free = free.saturating_sub(task.vcores_consumed);
+                *free = free.saturating_sub(task.vcores_consumed.div_ceil(allowance.slice));
             }
         }
         Ok(bound)

@@ -35,6 +35,7 @@ pub mod provider;
 mod recorded;
 pub mod scheduler;
 mod scheduler_watch;
+pub mod slices;
 pub mod spool;
 pub mod stages;
 mod task_failure;

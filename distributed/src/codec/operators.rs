@@ -14,6 +14,7 @@ use datafusion_proto::protobuf::Schema as SchemaMessage;
 use parking_lot::Mutex;
 use prost::Message;
 use quarray_engine::exec::{Recipe, is_grid_operator, operator_at, origin_of};
+use quarray_engine::state::Threads;
 
 use super::datasets::Datasets;
 use super::expressions::{Expressions, aggregate_function};
@@ -108,7 +109,8 @@ impl WireCodec {
             Some(plan) => plan,
             None => self.plan(operator.recipe, context)?,
         };
-        Ok(operator_at(&plan, &operator.path, inputs.to_vec())?)
+        let threads = Threads::of(context.session_config());
+        Ok(operator_at(&plan, &operator.path, inputs.to_vec(), threads)?)
     }
 
     fn known_plan(&self, recipe: &[u8]) -> Option<Arc<dyn ExecutionPlan>> {

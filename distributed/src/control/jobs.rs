@@ -1,17 +1,15 @@
 //! The unfinished work of jobs, as their plans tell it, and how long their tasks took.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ballista_core::JobId;
 use ballista_core::serde::protobuf::task_status::Status;
 use ballista_scheduler::state::execution_graph::ExecutionGraph;
 use ballista_scheduler::state::execution_stage::{ExecutionStage, TaskInfo};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
-use quarray_engine::exec::BlockReadExec;
 
 use crate::cluster::Scheduler;
+use crate::cluster::slices::bytes_a_partition;
 use crate::scaling::{JobWork, TaskEstimate, TaskRates};
 
 /// What was learned of tasks, and of which of them.
@@ -47,11 +45,12 @@ impl JobWatch {
     pub async fn look(&mut self, scheduler: &Scheduler) -> JobsNow {
         let jobs = scheduler.server().state.task_manager.get_running_job_cache();
         self.seen.retain(|id, _| jobs.contains_key(id));
+        let cores = cores_of(scheduler);
         let mut now = JobsNow::default();
         for (id, job) in jobs.iter() {
             let graph = job.execution_graph.read().await;
-            self.learn(id, graph.as_ref());
-            now.work.push(work_of(id, graph.as_ref()));
+            self.learn(id, graph.as_ref(), &cores);
+            now.work.push(work_of(id, graph.as_ref(), &cores));
             for task in graph.running_tasks() {
                 *now.tasks.entry(task.executor_id).or_default() += 1;
             }
@@ -61,23 +60,44 @@ impl JobWatch {
     }
 
     /// Learns from the tasks that have ended since the last time.
-    fn learn(&mut self, id: &JobId, graph: &dyn ExecutionGraph) {
+    fn learn(&mut self, id: &JobId, graph: &dyn ExecutionGraph, cores: &Cores) {
         let seen = self.seen.entry(id.clone()).or_default();
         for (stage_id, stage) in graph.stages() {
             let bytes = bytes_a_partition(stage.plan());
             for task in stage.task_infos().unwrap_or_default() {
                 let is_done = matches!(task.task_status, Status::Successful(_));
                 if is_done && seen.insert((*stage_id, task.task_id)) {
-                    // The partitions of a task run beside each other: each takes about as long as the task.
-                    self.tasks.observe(bytes, time_of(task));
+                    self.tasks.observe(bytes, time_of(task).mul_f64(cores_a_partition(task, cores)));
                 }
             }
         }
     }
 }
 
+/// The cores of executors, by name.
+type Cores = HashMap<String, u32>;
+
+fn cores_of(scheduler: &Scheduler) -> Cores {
+    let members = scheduler.state().members().into_iter();
+    members.map(|member| (member.metadata.id, member.metadata.specification.vcores)).collect()
+}
+
+/// The share of a core that each partition of a task has to itself: partitions of a task run beside each other, as far as
+/// there are cores.
+fn cores_a_partition(task: &TaskInfo, cores: &Cores) -> f64 {
+    let executor = match &task.task_status {
+        Status::Running(running) => &running.executor_id,
+        Status::Successful(done) => &done.executor_id,
+        Status::Failed(_) => return 1.0,
+    };
+    // Nobody knows the cores of one that has left: it counts as one with enough of them.
+    let cores = cores.get(executor).map_or(usize::MAX, |cores| *cores as usize);
+    let partitions = task.global_input_partition_ids.len().max(1);
+    cores.min(partitions) as f64 / partitions as f64
+}
+
 /// What is left of a job: the stages that have their inputs.
-fn work_of(id: &JobId, graph: &dyn ExecutionGraph) -> JobWork {
+fn work_of(id: &JobId, graph: &dyn ExecutionGraph, cores: &Cores) -> JobWork {
     let mut work = JobWork {
         id: id.to_string(),
         remaining_partitions: 0,
@@ -95,7 +115,8 @@ fn work_of(id: &JobId, graph: &dyn ExecutionGraph) -> JobWork {
                 for task in running {
                     let count = task.global_input_partition_ids.len() as u64;
                     partitions += count;
-                    seconds += count as f64 * since(task.launch_time.max(task.scheduled_time)).as_secs_f64();
+                    let runs = since(task.launch_time.max(task.scheduled_time)).as_secs_f64();
+                    seconds += count as f64 * runs * cores_a_partition(task, cores);
                 }
                 work.running_partitions += partitions;
                 work.running_seconds += seconds;
@@ -108,20 +129,6 @@ fn work_of(id: &JobId, graph: &dyn ExecutionGraph) -> JobWork {
         work.remaining_bytes = work.remaining_bytes.saturating_add(bytes);
     }
     work
-}
-
-/// Decoded bytes of arrays that a partition of a stage reads, on average.
-fn bytes_a_partition(plan: &dyn ExecutionPlan) -> u64 {
-    let partitions = plan.output_partitioning().partition_count().max(1) as u64;
-    bytes_read(plan) / partitions
-}
-
-fn bytes_read(plan: &dyn ExecutionPlan) -> u64 {
-    if let Some(read) = plan.downcast_ref::<BlockReadExec>() {
-        return read.bytes();
-    }
-    let children = plan.children().into_iter().map(|child: &Arc<dyn ExecutionPlan>| bytes_read(child.as_ref()));
-    children.fold(0, u64::saturating_add)
 }
 
 /// How long a task has taken that has ended.

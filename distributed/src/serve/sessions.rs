@@ -12,8 +12,8 @@ use tonic::{Request, Status};
 
 use super::failure;
 use super::flight::{
-    Admission, Authenticator, ConnectionInfo, Credentials, Polls, PreparedStatements, Refused, Results, Seals,
-    SessionOptions, User, credentials,
+    Admission, Authenticator, ConnectionInfo, Credentials, KeptBytes, Polls, PreparedStatements, Refused, Results,
+    Seals, SessionOptions, User, credentials,
 };
 use super::random::random_name;
 
@@ -39,6 +39,7 @@ pub(super) struct SessionRules {
 pub(super) struct Sessions {
     rules: SessionRules,
     seals: Seals,
+    kept: Arc<KeptBytes>,
     known: Mutex<Known>,
 }
 
@@ -96,7 +97,7 @@ impl Caller {
 impl Sessions {
     /// None yet.
     pub(super) fn new(rules: SessionRules) -> Result<Self, std::io::Error> {
-        Ok(Self { rules, seals: Seals::new()?, known: Mutex::default() })
+        Ok(Self { rules, seals: Seals::new()?, kept: Arc::default(), known: Mutex::default() })
     }
 
     /// What tickets and handles are made and read with.
@@ -222,7 +223,7 @@ impl Sessions {
             user,
             session,
             options: Mutex::default(),
-            results: Results::default(),
+            results: Results::new(&self.kept),
             prepared: PreparedStatements::default(),
             polls: Polls::default(),
             used: Mutex::new(Instant::now()),

@@ -130,11 +130,13 @@ pub fn is_grid_operator(plan: &dyn ExecutionPlan) -> bool {
     cell_of(plan).is_some()
 }
 
-/// The operator at the end of `path` in the plan of a recipe, over these inputs and with no state of another run.
+/// The operator at the end of `path` in the plan of a recipe, over these inputs and with no state of another run, to work
+/// on so many threads.
 pub fn operator_at(
     plan: &Arc<dyn ExecutionPlan>,
     path: &[u32],
     inputs: Vec<Arc<dyn ExecutionPlan>>,
+    threads: usize,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let mut operator = plan;
     for &place in path {
@@ -151,7 +153,7 @@ pub fn operator_at(
         return internal_err!("{} takes {expected} inputs, found {}", operator.name(), inputs.len());
     }
     match operator.downcast_ref::<GridReducePartialExec>() {
-        Some(partial) => Ok(Arc::new(partial.alone(inputs)?)),
+        Some(partial) => Ok(Arc::new(partial.alone(inputs, threads)?)),
         None => {
             let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
             Arc::clone(operator).replace_children(inputs, options)

@@ -179,12 +179,10 @@ impl GridReducePartialExec {
 }
 
 impl GridReducePartialExec {
-    /// The same over another input, with nobody beside it who takes the states: all of its partitions work at once, since
-    /// whoever gave them to it counted them.
-    pub fn alone(&self, mut inputs: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
+    /// The same over another input, with nobody beside it who takes the states, on so many threads.
+    pub fn alone(&self, mut inputs: Vec<Arc<dyn ExecutionPlan>>, threads: usize) -> Result<Self> {
         let input = inputs.swap_remove(0);
-        let partitions = input.properties().partitioning.partition_count();
-        let mut alone = Self::new(input, Arc::clone(&self.reduction), Arc::clone(&self.work), partitions)?;
+        let mut alone = Self::new(input, Arc::clone(&self.reduction), Arc::clone(&self.work), threads)?;
         alone.origin = Arc::clone(&self.origin);
         Ok(alone)
     }

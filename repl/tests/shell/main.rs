@@ -21,14 +21,21 @@ mod seed;
 mod served;
 mod session;
 
+use std::ffi::OsString;
 use std::process::Command;
 
 /// A year of monthly temperature and rain.
 const STORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/rnz-bcsd.zarr");
 
+/// The program that is tested: `QUARRAY_TEST_PROGRAM`, for measurements of an optimised build; by default the one that was
+/// built with the tests.
+fn program() -> OsString {
+    std::env::var_os("QUARRAY_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_quarray").into())
+}
+
 /// The command, without anything of the environment that changes what it does.
 fn quarray() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quarray"));
+    let mut command = Command::new(program());
     for name in ["NO_COLOR", "COLORTERM", "EDITOR", "VISUAL", "XDG_STATE_HOME"] {
         command.env_remove(name);
     }

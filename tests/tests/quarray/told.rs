@@ -90,6 +90,9 @@ fn what_is_measured_is_what_executors_did() {
         |what: &str| *lines.iter().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what}: {text}"));
     assert!(line("100 rows in ").contains(" s on the cluster `pc`: 2 stages, "), "{text}");
     assert!(line("stage 1: ").contains(" on 2 executors, "), "{text}");
+    // While there are many partitions, a task takes several.
+    let counts: Vec<usize> = line("stage 1: ").split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(counts[0] >= 8 && counts[1] < counts[0], "{text}");
     assert!(line("stage 2: 1 partition in 1 task on 1 executor, ").contains(" of memory a task"), "{text}");
     // Twenty chunks of 26, and each of them once: there are enough for partitions that end where chunks do.
     let read = line("BlockReadExec: ");

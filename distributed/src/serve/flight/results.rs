@@ -1,6 +1,6 @@
 //! Results that wait to be fetched: a ticket may be redeemed again for as long as its result is kept.
 //!
-//! A result that is small stays in memory once it has been sent; a query with a larger one runs again; what has changed
+//! A result that is small stays in memory once it has been sent, while there is room; a query with a larger one runs again; what has changed
 //! something, or told of a moment, does not.
 
 use std::collections::VecDeque;
@@ -14,6 +14,7 @@ use quarray_engine::Rows;
 use tokio::task::AbortHandle;
 use tonic::Status;
 
+use super::kept::{KeptBytes, Room};
 use super::statement::Statement;
 use crate::serve::random::random_name;
 
@@ -27,8 +28,8 @@ pub(super) const RESULT_AGE_MAX: Duration = Duration::from_secs(600);
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// The results of a session.
-#[derive(Default)]
 pub(in crate::serve) struct Results {
+    kept: Arc<KeptBytes>,
     by_age: Mutex<VecDeque<Arc<SessionResult>>>,
 }
 
@@ -40,6 +41,7 @@ pub(in crate::serve) struct SessionResult {
     pub(super) schema: SchemaRef,
     /// The statement, if it may run again.
     pub(super) again: Option<Statement>,
+    kept: Arc<KeptBytes>,
     state: Mutex<ResultState>,
     running: Mutex<Vec<AbortHandle>>,
     until: Mutex<Instant>,
@@ -48,8 +50,8 @@ pub(in crate::serve) struct SessionResult {
 enum ResultState {
     /// Rows that nobody has asked for yet.
     Waiting(Box<Rows>),
-    /// All there is.
-    Kept(Arc<[RecordBatch]>),
+    /// All there is, and the room for it where it has been sent.
+    Kept { batches: Arc<[RecordBatch]>, _room: Option<Room> },
     /// The rows were sent, and are too many to be kept.
     Sent,
     /// Someone has cancelled it.
@@ -74,6 +76,11 @@ pub(in crate::serve) struct Keeping {
 }
 
 impl Results {
+    /// None yet. What has been sent finds room in `kept`.
+    pub(in crate::serve) fn new(kept: &Arc<KeptBytes>) -> Self {
+        Self { kept: Arc::clone(kept), by_age: Mutex::default() }
+    }
+
     /// Keeps rows until they are fetched.
     pub(super) fn wait(
         &self,
@@ -86,7 +93,7 @@ impl Results {
 
     /// Keeps batches that are all there.
     pub(super) fn keep(&self, batches: Vec<RecordBatch>, schema: SchemaRef) -> Result<Arc<SessionResult>, Status> {
-        self.add(ResultState::Kept(batches.into()), schema, None)
+        self.add(ResultState::Kept { batches: batches.into(), _room: None }, schema, None)
     }
 
     fn add(
@@ -100,6 +107,7 @@ impl Results {
             name,
             schema,
             again,
+            kept: Arc::clone(&self.kept),
             state: Mutex::new(state),
             running: Mutex::default(),
             until: Mutex::new(Instant::now() + RESULT_AGE_MAX),
@@ -143,7 +151,7 @@ impl SessionResult {
         let mut state = self.state.lock();
         match &*state {
             ResultState::Cancelled => return Err(Status::cancelled("the query was cancelled")),
-            ResultState::Kept(batches) => return Ok(Redeemed::Batches(Arc::clone(batches))),
+            ResultState::Kept { batches, .. } => return Ok(Redeemed::Batches(Arc::clone(batches))),
             ResultState::Sent => {
                 return self.again.clone().map(Redeemed::Again).ok_or_else(|| {
                     Status::not_found("the result was fetched already, and its statement runs but once")
@@ -207,10 +215,11 @@ impl Keeping {
 
     /// All has been sent.
     pub(in crate::serve) fn end(self) {
-        if let Some(batches) = self.batches {
+        let room = self.result.kept.room(self.bytes);
+        if let (Some(batches), Some(room)) = (self.batches, room) {
             let mut state = self.result.state.lock();
             if matches!(&*state, ResultState::Sent) {
-                *state = ResultState::Kept(batches.into());
+                *state = ResultState::Kept { batches: batches.into(), _room: Some(room) };
             }
         }
     }
