@@ -22,6 +22,7 @@ use super::measured::JobSummary;
 use super::outputs::{holders, is_tainted, last_locations};
 use super::recorded;
 use super::scheduler::Scheduler;
+use super::standstill::standstill;
 use super::task_failure::heard;
 
 /// A job runs at most so often.
@@ -145,7 +146,13 @@ impl Order {
         let departures = self.scheduler.state().departures();
         let (sender, news) = mpsc::channel(NEWS);
         let mut job = self.submit(sender).await?;
-        let ended = wait(news).await?;
+        let ended = tokio::select! {
+            ended = wait(news) => ended?,
+            () = standstill(&self.scheduler, &job.id) => {
+                self.scheduler.job_counts().note_distrusted();
+                return Err(Ending::Lost("its stages had lost track of each other".to_string()));
+            }
+        };
         job.is_over = true;
         match ended {
             Ok(success) => self.finish(job, success).await,

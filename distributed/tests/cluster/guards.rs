@@ -50,6 +50,49 @@ pub fn an_answer_that_counts_twice_is_thrown_away() -> TestResult {
     setting.finish()
 }
 
+/// Nothing of a job is at work and nothing can be given: what Ballista makes of losses at times. It is begun anew.
+pub fn a_job_that_stands_still_is_begun_anew() -> TestResult {
+    let setting = Setting::new(1, 1)?;
+    setting.run(async {
+        let state = setting.cluster.scheduler().state();
+        let executors = setting.executors();
+        executors.iter().for_each(|id| state.fence(id));
+        let expected = plans::local(&setting.session, SUM_SQL).await?;
+        let plan = plans::plan(&setting.session, SUM_SQL, Pace::default(), Pace::default()).await?;
+        let lose_track = async {
+            let start = Instant::now();
+            while !forget_partitions(&setting).await {
+                if start.elapsed() > PATIENCE {
+                    return Err("no stage has begun".into());
+                }
+                tokio::time::sleep(POLL).await;
+            }
+            executors.iter().for_each(|id| state.unfence(id));
+            TestResult::Ok(())
+        };
+        let (found, lost) = tokio::join!(tokio::time::timeout(LONG, setting.rows(plan)), lose_track);
+        lost?;
+        match found?? {
+            found if found == expected => setting.wait_until_free().await.map(drop),
+            found => Err(format!("expected {expected:?}, found {found:?}").into()),
+        }
+    })?;
+    let jobs = setting.cluster.scheduler().job_counts();
+    if jobs.begun() != 2 {
+        return Err(format!("it did not run again: {jobs:?}").into());
+    }
+    setting.finish()
+}
+
+/// Takes the partitions that wait away from the job that runs, and gives them to nobody.
+async fn forget_partitions(setting: &Setting) -> bool {
+    let jobs = setting.cluster.scheduler().server().state.task_manager.get_running_job_cache();
+    let Some(job) = jobs.values().next() else { return false };
+    let mut graph = job.execution_graph.write().await;
+    graph.revive();
+    graph.fetch_running_stage(&[]).is_some_and(|stage| !stage.pending.next_slice(usize::MAX).is_empty())
+}
+
 /// Kills an executor when the other one has given an output of a stage with inputs, and compares the answer.
 async fn lost_with_a_part(setting: &Setting, sql: &str, is_meant: fn(&RunningStage) -> bool) -> TestResult {
     let expected = plans::local(&setting.session, sql).await?;

@@ -35,6 +35,7 @@ const TESTS: &[Test] = &[
     ("all_lost", losses::all_lost),
     ("a_result_that_is_told_of_twice_is_read_once", guards::a_result_that_is_told_of_twice_is_read_once),
     ("an_answer_that_counts_twice_is_thrown_away", guards::an_answer_that_counts_twice_is_thrown_away),
+    ("a_job_that_stands_still_is_begun_anew", guards::a_job_that_stands_still_is_begun_anew),
     ("large_lists_and_large_rows_come_as_they_are", guards::large_lists_and_large_rows_come_as_they_are),
     ("a_plan_that_no_message_carries_costs_no_executor", guards::a_plan_that_no_message_carries_costs_no_executor),
     ("a_reader_that_looks_away_misses_nothing", guards::a_reader_that_looks_away_misses_nothing),

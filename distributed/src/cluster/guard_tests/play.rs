@@ -26,6 +26,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::TestResult;
 use crate::cluster::guarded_state::RunningJobs;
 use crate::cluster::outputs::is_tainted;
+use crate::cluster::standstill::stands_still;
 
 /// Partitions of the table, and those between stages.
 const PARTITIONS: usize = 6;
@@ -137,6 +138,12 @@ impl<S: ClusterState> Play<S> {
             Some(JobStatus::Successful(done)) => Ok(done.partition_location),
             other => Err(format!("expected a result, found {other:?}").into()),
         }
+    }
+
+    /// Whether the only job stands still.
+    pub async fn stands_still(&self) -> TestResult<bool> {
+        let job = self.jobs.values().next().ok_or("no job")?;
+        Ok(stands_still(job.execution_graph.read().await.as_ref()))
     }
 
     pub async fn is_tainted(&self) -> TestResult<bool> {

@@ -1,5 +1,5 @@
 //! Executors that are lost at random moments, played on Ballista's own graphs: what is read of an answer that is believed
-//! was counted once, and no job stands still.
+//! was counted once, and jobs that stand still are known to.
 //!
 //! Nothing is computed: a file is known by what it was made of. Each of its ways is a partition of a leaf, and the outputs
 //! of the shuffles that it went through. An answer is right if it was made by the ways of an answer without losses, each
@@ -44,7 +44,7 @@ const CORES: u32 = 2;
 const DEATHS_MAX: usize = 3;
 
 /// Jobs of each query.
-const ROUNDS: u64 = 60;
+const ROUNDS: u64 = 200;
 
 /// How a part of the input came somewhere: the stage of its leaf, its partition there, then an output of each shuffle.
 type Way = Vec<usize>;
@@ -60,8 +60,10 @@ enum End {
     Answer(Answer),
     /// The holder of the result is dead, or the job has given up: such jobs are submitted again.
     InVain,
-    /// Nothing runs, nothing can be bound, nobody is missed: it would stand like this for ever.
-    StandsStill,
+    /// Nothing runs, nothing can be bound, nobody is missed: it would stand like this for ever. Whether that shows.
+    StandsStill {
+        is_known: bool,
+    },
 }
 
 struct Answer {
@@ -129,7 +131,7 @@ impl World {
                 1 if !self.dead.is_empty() => self.miss().await?,
                 _ if can_work => self.work().await?,
                 _ if !self.dead.is_empty() => self.miss().await?,
-                _ => return Ok(End::StandsStill),
+                _ => return Ok(End::StandsStill { is_known: self.play.stands_still().await? }),
             }
             if self.alive.is_empty() {
                 self.come().await?;
@@ -161,7 +163,9 @@ impl World {
                 Err(lost) => Status::Failed(failure(false, FailedReason::FetchPartitionError(lost))),
             },
         };
-        self.play.tell(&bound, status).await
+        // Of a task that belongs to a former attempt the scheduler notes nothing but a line in its log.
+        let _ = self.play.tell(&bound, status).await;
+        Ok(())
     }
 
     /// The files that a task writes, unless it misses one.
@@ -305,7 +309,10 @@ async fn rounds(sql: &str) -> TestResult<Seen> {
                 seen.doubled_by_places += usize::from(answer.made_by_all != expected);
             }
             End::InVain => seen.in_vain += 1,
-            End::StandsStill => seen.stood_still += 1,
+            End::StandsStill { is_known } => {
+                assert!(is_known, "{sql}, seed {seed}: nobody would see that it stands still");
+                seen.stood_still += 1;
+            }
         }
     }
     Ok(seen)
@@ -313,16 +320,16 @@ async fn rounds(sql: &str) -> TestResult<Seen> {
 
 #[tokio::test]
 async fn answers_that_are_believed_were_counted_once() -> TestResult {
-    let (mut by_places, mut in_the_middle) = (0, 0);
+    let (mut by_places, mut in_the_middle, mut stood_still) = (0, 0, 0);
     for sql in [SUM_SQL, GROUPS_SQL, NESTED_SQL, DEEP_SQL, JOIN_SQL] {
         let seen = rounds(sql).await?;
         println!("{sql}: {seen:?}");
         assert!(seen.believed > 0, "{sql}: {seen:?}");
-        assert_eq!(seen.stood_still, 0, "{sql}: {seen:?}");
+        stood_still += seen.stood_still;
         by_places += seen.doubled_by_places;
         in_the_middle += seen.doubled_in_the_middle;
     }
     // Otherwise the guards would have had nothing to do.
-    assert!(by_places > 0 && in_the_middle > 0, "{by_places} and {in_the_middle}");
+    assert!(by_places > 0 && in_the_middle > 0 && stood_still > 0, "{by_places}, {in_the_middle}, {stood_still}");
     Ok(())
 }
