@@ -8,6 +8,7 @@ mod outline;
 mod qualified;
 mod queries;
 mod settings;
+mod source_calls;
 mod stacks;
 mod statements;
 mod time_limit;

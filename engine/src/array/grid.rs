@@ -39,6 +39,13 @@ impl ChunkGrid {
         Region { start, shape }
     }
 
+    /// The cells of a chunk, by its index along each dimension as a stranger tells it; where there is none, what there is.
+    pub fn find_chunk(&self, chunk: &[u64]) -> Result<Region, String> {
+        let counts = self.chunk_counts();
+        let is_there = chunk.len() == counts.len() && chunk.iter().zip(&counts).all(|(index, count)| index < count);
+        if is_there { Ok(self.chunk_region(chunk)) } else { Err(format!("there are {counts:?} chunks")) }
+    }
+
     /// The box, in chunk indexes, of the chunks that hold a cell of `region`.
     pub fn chunks_of(&self, region: &Region) -> Region {
         let start: Vec<u64> =

@@ -6,4 +6,4 @@ mod region;
 
 pub use grid::ChunkGrid;
 pub use positions::Positions;
-pub use region::Region;
+pub use region::{Region, unravel};

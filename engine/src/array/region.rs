@@ -36,6 +36,11 @@ impl Region {
         self.shape.iter().try_fold(1u64, |cells, &length| cells.checked_mul(length))
     }
 
+    /// The cell with this number, counted from 0 in C order.
+    pub fn cell(&self, number: u64) -> Vec<u64> {
+        unravel(number, &self.shape).iter().zip(&self.start).map(|(index, start)| start + index).collect()
+    }
+
     /// Whether there is no cell in it.
     pub fn is_empty(&self) -> bool {
         self.shape.contains(&0)
@@ -64,4 +69,14 @@ impl Region {
         let first_long = self.shape.iter().position(|&length| length != 1).unwrap_or(self.rank());
         (first_long + 1..self.rank()).all(|dimension| self.shape[dimension] == outer[dimension])
     }
+}
+
+/// The index along each dimension of the `linear`th of `counts` things in C order.
+pub fn unravel(mut linear: u64, counts: &[u64]) -> Vec<u64> {
+    let mut index = vec![0; counts.len()];
+    for dimension in (0..counts.len()).rev() {
+        index[dimension] = linear % counts[dimension];
+        linear /= counts[dimension];
+    }
+    index
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::axis::order_of;
 use super::{Axis, Order};
-use crate::array::{Positions, Region};
+use crate::array::{Positions, Region, unravel};
 use crate::catalog::Address;
 use crate::dataset::{Dataset, Variable};
 use crate::error::Error;
@@ -181,16 +181,6 @@ pub async fn read_whole(variable: &Variable) -> Result<ArrayRef, Error> {
         .try_collect()
         .await?;
     assemble(&pieces, grid.shape())
-}
-
-/// The index along each dimension of the `linear`th of `counts` things in C order.
-pub fn unravel(mut linear: u64, counts: &[u64]) -> Vec<u64> {
-    let mut index = vec![0; counts.len()];
-    for dimension in (0..counts.len()).rev() {
-        index[dimension] = linear % counts[dimension];
-        linear /= counts[dimension];
-    }
-    index
 }
 
 /// The values with a null in place of every NaN.

@@ -10,6 +10,6 @@ mod predicate;
 mod table;
 
 pub use axis::{Axis, Order, order_of};
-pub use labels::{CRS_KEY, LabelledDataset, MAP_AXIS_KEY, field_of, nan_to_null, read_whole, unravel};
+pub use labels::{CRS_KEY, LabelledDataset, MAP_AXIS_KEY, field_of, nan_to_null, read_whole};
 pub use predicate::{axis_of, axis_with_variables, evaluate_on_axis, unqualified, variables_in};
 pub use table::{CellTable, Column, ColumnKind, position_column};

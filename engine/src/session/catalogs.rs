@@ -3,17 +3,15 @@
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, TableAlias, TableFactor, UnaryOperator, Value as Literal, Visit, VisitMut, Visitor, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, TableAlias, TableFactor, UnaryOperator, Value as Literal};
 use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::syntax::{SourceCall, replace_call, replace_source_call, source_call};
 use serde_json::{Map, Value, json};
 
 use super::Session;
 use super::names::store_options;
+use super::source_calls::{calls_in, replace_calls};
 use crate::bind::{Named, stem};
 use crate::catalog::open_dataset;
 use crate::error::Error;
@@ -44,7 +42,7 @@ impl Session {
         found: &mut HashMap<String, Named>,
     ) -> Result<(), Error> {
         let mut paths: HashMap<u64, String> = HashMap::new();
-        for call in catalogs_in(query)? {
+        for call in calls_in(query, CatalogCall::of)? {
             if !call.given.contains_key("asset") || paths.contains_key(&call.mark()) {
                 continue;
             }
@@ -60,10 +58,10 @@ impl Session {
             found.insert(path.clone(), Named::Dataset(dataset));
             paths.insert(call.mark(), path);
         }
-        match VisitMut::visit(query, &mut Settle { paths }) {
-            ControlFlow::Break(error) => Err(error),
-            ControlFlow::Continue(()) => Ok(()),
-        }
+        replace_calls(query, CatalogCall::of, |factor, call| match paths.get(&call.mark()) {
+            Some(path) => replace_source_call(factor, path),
+            None => replace_by_plain_call(factor, call),
+        })
     }
 }
 
@@ -123,55 +121,16 @@ pub(super) fn constants(named: Vec<(Ident, Expr)>) -> Result<Map<String, Value>,
     named.into_iter().map(|(name, value)| Ok((name.value.to_ascii_lowercase(), constant(&value)?))).collect()
 }
 
-/// Every catalog in FROM.
-fn catalogs_in(query: &Query) -> Result<Vec<CatalogCall>, Error> {
-    struct Found(Vec<CatalogCall>);
-    impl Visitor for Found {
-        type Break = Error;
-
-        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
-            match CatalogCall::of(factor) {
-                Ok(call) => self.0.extend(call),
-                Err(error) => return ControlFlow::Break(error),
-            }
-            ControlFlow::Continue(())
-        }
+/// The call that the planner reads in the place of a catalog.
+fn replace_by_plain_call(factor: &mut TableFactor, call: CatalogCall) {
+    let mut given = call.given;
+    if !call.options.is_empty() {
+        given.insert("options".to_string(), json!(call.options));
     }
-    let mut found = Found(Vec::new());
-    match Visit::visit(query, &mut found) {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(found.0),
+    if let TableFactor::Table { alias, .. } = factor {
+        alias.get_or_insert_with(|| table_alias(Ident::new(&call.function)));
     }
-}
-
-/// Puts paths and plain calls in the places of catalogs.
-struct Settle {
-    paths: HashMap<u64, String>,
-}
-
-impl VisitorMut for Settle {
-    type Break = Error;
-
-    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        let call = match CatalogCall::of(factor) {
-            Ok(Some(call)) => call,
-            Ok(None) => return ControlFlow::Continue(()),
-            Err(error) => return ControlFlow::Break(error),
-        };
-        if let Some(path) = self.paths.get(&call.mark()) {
-            replace_source_call(factor, path);
-            return ControlFlow::Continue(());
-        }
-        let mut given = call.given;
-        if !call.options.is_empty() {
-            given.insert("options".to_string(), json!(call.options));
-        }
-        if let TableFactor::Table { alias, .. } = factor {
-            alias.get_or_insert_with(|| table_alias(Ident::new(&call.function)));
-        }
-        replace_call(factor, &call.function, &[&call.uri, &Value::Object(given).to_string()]);
-        ControlFlow::Continue(())
-    }
+    replace_call(factor, &call.function, &[&call.uri, &Value::Object(given).to_string()]);
 }
 
 fn table_alias(name: Ident) -> TableAlias {

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, TableFactor, Visit, VisitMut, Visitor, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Query, TableFactor};
 use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::syntax::{SourceCall, nested_call, replace_source_call, source_call};
 use serde_json::{Map, Value};
@@ -13,6 +12,7 @@ use serde_json::{Map, Value};
 use super::Session;
 use super::catalogs::{catalog_arguments, constants};
 use super::names::store_options;
+use super::source_calls::{calls_in, replace_calls};
 use crate::bind::{Named, stem};
 use crate::catalog::open_dataset;
 use crate::error::Error;
@@ -43,7 +43,7 @@ impl Session {
         found: &mut HashMap<String, Named>,
     ) -> Result<(), Error> {
         let mut paths: HashMap<u64, String> = HashMap::new();
-        for call in stacks_in(query)? {
+        for call in calls_in(query, StackCall::of)? {
             if paths.contains_key(&call.mark()) {
                 continue;
             }
@@ -56,10 +56,11 @@ impl Session {
             found.insert(path.clone(), Named::Dataset(dataset));
             paths.insert(call.mark(), path);
         }
-        match VisitMut::visit(query, &mut Settle { paths }) {
-            ControlFlow::Break(error) => Err(error),
-            ControlFlow::Continue(()) => Ok(()),
-        }
+        replace_calls(query, StackCall::of, |factor, call| {
+            if let Some(path) = paths.get(&call.mark()) {
+                replace_source_call(factor, path);
+            }
+        })
     }
 }
 
@@ -100,49 +101,6 @@ impl StackCall {
         let texts = [&self.given, &self.wanted].map(|given| Value::Object(given.clone()).to_string());
         (&self.uri, texts, &self.options).hash(&mut hasher);
         hasher.finish()
-    }
-}
-
-/// Every stack in FROM.
-fn stacks_in(query: &Query) -> Result<Vec<StackCall>, Error> {
-    struct Found(Vec<StackCall>);
-    impl Visitor for Found {
-        type Break = Error;
-
-        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
-            match StackCall::of(factor) {
-                Ok(call) => self.0.extend(call),
-                Err(error) => return ControlFlow::Break(error),
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let mut found = Found(Vec::new());
-    match Visit::visit(query, &mut found) {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(found.0),
-    }
-}
-
-/// Puts paths in the places of stacks.
-struct Settle {
-    paths: HashMap<u64, String>,
-}
-
-impl VisitorMut for Settle {
-    type Break = Error;
-
-    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        match StackCall::of(factor) {
-            Ok(Some(call)) => {
-                if let Some(path) = self.paths.get(&call.mark()) {
-                    replace_source_call(factor, path);
-                }
-                ControlFlow::Continue(())
-            }
-            Ok(None) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
     }
 }
 

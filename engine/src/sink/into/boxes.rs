@@ -1,6 +1,6 @@
 //! Runs of cells in C order → boxes.
 
-use crate::array::Region;
+use crate::array::{Region, unravel};
 
 /// Consecutive rows that are one box of cells in C order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,15 +71,6 @@ fn add_run(boxes: &mut Vec<RowBox>, mut cell: u64, mut count: u64, mut row: usiz
         count -= rows;
         row += rows as usize;
     }
-}
-
-fn unravel(mut cell: u64, shape: &[u64]) -> Vec<u64> {
-    let mut index = vec![0; shape.len()];
-    for d in (0..shape.len()).rev() {
-        index[d] = cell % shape[d];
-        cell /= shape[d];
-    }
-    index
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::region::assembled;
 use crate::array::{ChunkGrid, Region};
-use crate::scan::unravel;
 use crate::source::{ArraySource, Chunk, SourceError};
 
 /// Chunks of files that are fetched for one chunk at the same time.
@@ -58,8 +57,7 @@ impl ConcatenatedArray {
             let Some(here) = region.intersection(&whole) else { continue };
             let chunks = part.grid().chunks_of(&here.relative_to(&origin));
             for linear in 0..chunks.cells().unwrap_or(0) {
-                let index: Vec<u64> =
-                    unravel(linear, &chunks.shape).iter().zip(&chunks.start).map(|(a, b)| a + b).collect();
+                let index = chunks.cell(linear);
                 let mut place = part.grid().chunk_region(&index);
                 place.start[self.along] += offset;
                 found.push((number, index, place));
@@ -76,12 +74,8 @@ impl ArraySource for ConcatenatedArray {
     }
 
     async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError> {
-        let counts = self.grid.chunk_counts();
-        if chunk.len() != counts.len() || chunk.iter().zip(&counts).any(|(index, count)| index >= count) {
-            let message = format!("there are {counts:?} chunks");
-            return Err(SourceError::Chunk { array: self.name.clone(), chunk: chunk.to_vec(), message });
-        }
-        let region = self.grid.chunk_region(chunk);
+        let failed = |message| SourceError::Chunk { array: self.name.clone(), chunk: chunk.to_vec(), message };
+        let region = self.grid.find_chunk(chunk).map_err(failed)?;
         let mut pieces: Vec<Piece> = stream::iter(self.chunks_of(&region))
             .map(|(part, index, place)| async move {
                 let chunk = self.parts[part].fetch(&index).await?;

@@ -10,9 +10,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::FILES_IN_FLIGHT;
 use super::array::ConcatenatedArray;
-use crate::array::Region;
+use crate::array::{Region, unravel};
 use crate::dataset::{Dataset, Role, Variable};
-use crate::scan::unravel;
 use crate::source::{ArraySource, SourceError};
 
 /// The most labels of a dimension in one file.
@@ -217,7 +216,7 @@ async fn read_region(array: Arc<dyn ArraySource>, region: Region) -> Result<Arra
     let chunks = array.grid().chunks_of(&region);
     let mut pieces = Vec::new();
     for linear in 0..chunks.cells().unwrap_or(0) {
-        let index: Vec<u64> = unravel(linear, &chunks.shape).iter().zip(&chunks.start).map(|(a, b)| a + b).collect();
+        let index = chunks.cell(linear);
         let place = array.grid().chunk_region(&index);
         let Some(here) = place.intersection(&region) else { continue };
         let inside = here.relative_to(&place.start);

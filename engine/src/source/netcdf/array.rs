@@ -165,11 +165,8 @@ impl ArraySource for NetcdfArray {
     }
 
     async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError> {
-        let counts = self.grid.chunk_counts();
-        if chunk.len() != counts.len() || chunk.iter().zip(&counts).any(|(index, count)| index >= count) {
-            return Err(chunk_error(&self.layout, chunk, format!("there are {counts:?} chunks")));
-        }
-        let (body, shape) = self.body(chunk, self.grid.chunk_region(chunk)).await?;
+        let region = self.grid.find_chunk(chunk).map_err(|message| chunk_error(&self.layout, chunk, message))?;
+        let (body, shape) = self.body(chunk, region).await?;
         Ok(Arc::new(NetcdfChunk { layout: self.layout.clone(), index: chunk.to_vec(), body, shape }))
     }
 }

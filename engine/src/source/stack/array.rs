@@ -159,12 +159,8 @@ impl ArraySource for StackArray {
     }
 
     async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError> {
-        let counts = self.grid.chunk_counts();
         let failed = |message: String| SourceError::Chunk { array: self.name.clone(), chunk: chunk.to_vec(), message };
-        if chunk.len() != counts.len() || chunk.iter().zip(&counts).any(|(index, count)| index >= count) {
-            return Err(failed(format!("there are {counts:?} chunks")));
-        }
-        let region = self.grid.chunk_region(chunk);
+        let region = self.grid.find_chunk(chunk).map_err(failed)?;
         let outer = region.rank() - 2;
         let window = Window {
             rows: (region.start[outer], region.end(outer)),

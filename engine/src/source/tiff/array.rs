@@ -69,11 +69,7 @@ impl ArraySource for TiffArray {
     }
 
     async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError> {
-        let counts = self.grid.chunk_counts();
-        if chunk.len() != counts.len() || chunk.iter().zip(&counts).any(|(index, count)| index >= count) {
-            return Err(self.failed(chunk, format!("there are {counts:?} chunks")));
-        }
-        let region = self.grid.chunk_region(chunk);
+        let region = self.grid.find_chunk(chunk).map_err(|message| self.failed(chunk, message))?;
         let range = |d: usize| region.start[d]..region.end(d);
         let window = Window { bands: range(0), rows: range(1), columns: range(2) };
         let failed = |message: String| self.failed(chunk, message);

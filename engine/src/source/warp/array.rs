@@ -56,12 +56,8 @@ impl ArraySource for WarpedArray {
     }
 
     async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError> {
-        let counts = self.grid.chunk_counts();
-        if chunk.len() != counts.len() || chunk.iter().zip(&counts).any(|(index, count)| index >= count) {
-            let message = format!("there are {counts:?} chunks");
-            return Err(SourceError::Chunk { array: self.name.clone(), chunk: chunk.to_vec(), message });
-        }
-        let region = self.grid.chunk_region(chunk);
+        let failed = |message| SourceError::Chunk { array: self.name.clone(), chunk: chunk.to_vec(), message };
+        let region = self.grid.find_chunk(chunk).map_err(failed)?;
         let wanted = Wanted { region, name: self.name.clone(), index: chunk.to_vec() };
         Ok(Arc::new(self.plan.fetch(&self.source, &self.resampler, wanted).await?))
     }

@@ -50,12 +50,7 @@ impl Chunk for WarpedChunk {
         let planes = Region::new(region.start[..outer].to_vec(), region.shape[..outer].to_vec());
         let mut results: Vec<ArrayRef> = Vec::new();
         for number in 0..planes.cells().unwrap_or(0) {
-            let (mut place, mut linear) = (planes.start.clone(), number);
-            for dimension in (0..outer).rev() {
-                place[dimension] += linear % planes.shape[dimension];
-                linear /= planes.shape[dimension];
-            }
-            results.push(self.plane(&place, region)?);
+            results.push(self.plane(&planes.cell(number), region)?);
         }
         match results.as_slice() {
             [] => Ok(arrow::array::new_empty_array(self.resampler.data_type())),

@@ -133,15 +133,8 @@ pub(in crate::source) async fn fetch_box(
     let grid = source.grid();
     let chunks = grid.chunks_of(wanted);
     let count = chunks.cells().unwrap_or(0);
-    let indexes = (0..count).map(|mut linear| {
-        let mut index = chunks.start.clone();
-        for dimension in (0..index.len()).rev() {
-            index[dimension] += linear % chunks.shape[dimension];
-            linear /= chunks.shape[dimension];
-        }
-        index
-    });
-    stream::iter(indexes.collect::<Vec<_>>())
+    let indexes: Vec<Vec<u64>> = (0..count).map(|number| chunks.cell(number)).collect();
+    stream::iter(indexes)
         .map(|index| async move {
             let chunk = source.fetch(&index).await?;
             Ok((grid.chunk_region(&index), chunk))

@@ -37,10 +37,7 @@ impl ArraySource for ZarrArray {
     }
 
     async fn fetch(&self, chunk: &[u64]) -> Result<Arc<dyn Chunk>, SourceError> {
-        let counts = self.grid.chunk_counts();
-        if chunk.len() != counts.len() || chunk.iter().zip(&counts).any(|(index, count)| index >= count) {
-            return Err(chunk_error(&self.layout, chunk, format!("there are {counts:?} chunks")));
-        }
+        self.grid.find_chunk(chunk).map_err(|message| chunk_error(&self.layout, chunk, message))?;
         let encoded = match &self.shards {
             None => self.open(chunk).await?,
             Some(shards) => {
