@@ -163,7 +163,7 @@ impl ClusterState for GuardedClusterState {
             return Ok(Vec::new());
         };
         if let ([job], true) = (waiting.as_slice(), active_jobs.len() == 1) {
-            let slice = job.waiting.slice(budgets.total);
+            let slice = job.waiting.slice(budgets.total, |id| budgets.cores_of(id));
             return budgets.bind(&distribution, &active_jobs, &job.id, Allowance { cores: u32::MAX, slice }).await;
         }
         let mut bound = Vec::new();
@@ -298,6 +298,11 @@ struct Budgets {
 }
 
 impl Budgets {
+    /// All cores of an executor.
+    fn cores_of(&self, id: &str) -> Option<u32> {
+        self.free.get(id).map(|(executor, _)| executor.specification.vcores)
+    }
+
     /// The cores that each of so many jobs can claim, if there are jobs and free cores.
     fn share(&self, jobs: usize) -> Option<u32> {
         let jobs = u32::try_from(jobs).unwrap_or(u32::MAX);

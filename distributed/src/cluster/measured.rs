@@ -236,7 +236,7 @@ fn is_repeated(task: &TaskInfo) -> bool {
 }
 
 /// How long a task has taken that has ended.
-fn time_of(task: &TaskInfo) -> Duration {
+pub(super) fn time_of(task: &TaskInfo) -> Duration {
     milliseconds(task.end_exec_time.saturating_sub(task.start_exec_time))
 }
 
