@@ -50,11 +50,16 @@ pub fn send_to(backend: &ClusterBackend) -> impl Fn(&Session) + use<> {
     move |session| session.set_backend(Arc::clone(&backend) as _)
 }
 
+/// On two executors, or on as many as `QUARRAY_GOLDEN_EXECUTORS` says, one number after the other: `1 2 4`.
 #[test]
-fn golden_cases_on_two_executors() {
-    let cluster = cluster(2);
-    check_all_cases(&WAYS, &send_to(&cluster.backend()));
-    runtime().block_on(cluster.shut_down());
+fn golden_cases_on_executors() {
+    let counts = std::env::var("QUARRAY_GOLDEN_EXECUTORS").unwrap_or_else(|_| "2".to_string());
+    for count in counts.split_whitespace() {
+        let cluster = cluster(count.parse().expect("a number of executors"));
+        check_all_cases(&WAYS, &send_to(&cluster.backend()));
+        runtime().block_on(cluster.shut_down());
+        eprintln!("golden cases on {count} executors");
+    }
 }
 
 /// In arrays the states of partitions are merged in their order: to the last bit.
