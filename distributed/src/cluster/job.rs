@@ -149,7 +149,6 @@ impl Order {
         let ended = tokio::select! {
             ended = wait(news) => ended?,
             () = standstill(&self.scheduler, &job.id) => {
-                self.scheduler.job_counts().note_distrusted();
                 return Err(Ending::Lost("its stages had lost track of each other".to_string()));
             }
         };

@@ -235,9 +235,21 @@ fn is_repeated(task: &TaskInfo) -> bool {
     }
 }
 
+/// When a task started and ended, in milliseconds since 1970: as its executor tells it, else as it was seen from here.
+pub fn times_of(task: &TaskInfo) -> (u128, u128) {
+    match (task.start_exec_time, task.end_exec_time) {
+        (start, end) if start > 0 && end >= start => (start, end),
+        _ => {
+            let start = task.launch_time.max(task.scheduled_time);
+            (start, task.finish_time.max(start))
+        }
+    }
+}
+
 /// How long a task has taken that has ended.
-pub(super) fn time_of(task: &TaskInfo) -> Duration {
-    milliseconds(task.end_exec_time.saturating_sub(task.start_exec_time))
+pub fn time_of(task: &TaskInfo) -> Duration {
+    let (start, end) = times_of(task);
+    milliseconds(end - start)
 }
 
 fn elapsed(tasks: &[TaskInfo]) -> Duration {

@@ -5,9 +5,9 @@
 //! [`delivery`] brings its rows here. [`LocalCluster`] is all of it for one session; an [`OutsideCluster`] has executors that
 //! somebody else starts.
 //!
-//! Ballista loses track of cores, counts outputs twice and stands still when executors are lost. Four guards stand against that, and
-//! whoever changes this module keeps them: free cores are counted anew at every binding (`guarded_state.rs`), of several
-//! outputs of a partition only the last is read, and answers of jobs that may have counted twice are thrown away
+//! Ballista loses track of cores, counts outputs twice and stands still when executors are lost. Four guards stand against
+//! that, and whoever changes this module keeps them: free cores are counted anew at every binding (`guarded_state.rs`), of
+//! several outputs of a partition only the last is read, answers of jobs that may have counted twice are thrown away
 //! (`outputs.rs`), and jobs of which nothing runs nor can run are begun anew (`standstill.rs`).
 
 pub mod cancellation;

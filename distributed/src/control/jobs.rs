@@ -9,6 +9,7 @@ use ballista_scheduler::state::execution_graph::ExecutionGraph;
 use ballista_scheduler::state::execution_stage::{ExecutionStage, TaskInfo};
 
 use crate::cluster::Scheduler;
+use crate::cluster::measured::time_of;
 use crate::cluster::slices::bytes_a_partition;
 use crate::scaling::{JobWork, TaskEstimate, TaskRates};
 
@@ -129,15 +130,6 @@ fn work_of(id: &JobId, graph: &dyn ExecutionGraph, cores: &Cores) -> JobWork {
         work.remaining_bytes = work.remaining_bytes.saturating_add(bytes);
     }
     work
-}
-
-/// How long a task has taken that has ended.
-fn time_of(task: &TaskInfo) -> Duration {
-    let milliseconds = match (task.start_exec_time, task.end_exec_time) {
-        (start, end) if start > 0 && end >= start => end - start,
-        _ => task.finish_time.saturating_sub(task.launch_time.max(task.scheduled_time)),
-    };
-    Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX))
 }
 
 /// The time since a moment that is given in milliseconds.

@@ -54,6 +54,7 @@ pub fn send_to(backend: &ClusterBackend) -> impl Fn(&Session) + use<> {
 #[test]
 fn golden_cases_on_executors() {
     let counts = std::env::var("QUARRAY_GOLDEN_EXECUTORS").unwrap_or_else(|_| "2".to_string());
+    assert!(!counts.trim().is_empty(), "expected numbers of executors");
     for count in counts.split_whitespace() {
         let cluster = cluster(count.parse().expect("a number of executors"));
         check_all_cases(&WAYS, &send_to(&cluster.backend()));

@@ -46,6 +46,10 @@ const DEATHS_MAX: usize = 3;
 /// Jobs of each query.
 const ROUNDS: u64 = 200;
 
+/// Jobs among which one stands still: about one in a hundred does. Not the same in every run, since Ballista keeps what it
+/// has in hash maps.
+const ROUNDS_UNTIL_STILL: u64 = 5000;
+
 /// How a part of the input came somewhere: the stage of its leaf, its partition there, then an output of each shuffle.
 type Way = Vec<usize>;
 
@@ -163,9 +167,11 @@ impl World {
                 Err(lost) => Status::Failed(failure(false, FailedReason::FetchPartitionError(lost))),
             },
         };
-        // Of a task that belongs to a former attempt the scheduler notes nothing but a line in its log.
-        let _ = self.play.tell(&bound, status).await;
-        Ok(())
+        match self.play.tell(&bound, status).await {
+            // Where one misses what a former attempt has written, the scheduler writes this into its log, and goes on.
+            Err(error) if error.to_string().contains("Invalid task_id") => Ok(()),
+            told => told,
+        }
     }
 
     /// The files that a task writes, unless it misses one.
@@ -320,16 +326,28 @@ async fn rounds(sql: &str) -> TestResult<Seen> {
 
 #[tokio::test]
 async fn answers_that_are_believed_were_counted_once() -> TestResult {
-    let (mut by_places, mut in_the_middle, mut stood_still) = (0, 0, 0);
+    let (mut by_places, mut in_the_middle) = (0, 0);
     for sql in [SUM_SQL, GROUPS_SQL, NESTED_SQL, DEEP_SQL, JOIN_SQL] {
         let seen = rounds(sql).await?;
         println!("{sql}: {seen:?}");
         assert!(seen.believed > 0, "{sql}: {seen:?}");
-        stood_still += seen.stood_still;
         by_places += seen.doubled_by_places;
         in_the_middle += seen.doubled_in_the_middle;
     }
     // Otherwise the guards would have had nothing to do.
-    assert!(by_places > 0 && in_the_middle > 0 && stood_still > 0, "{by_places}, {in_the_middle}, {stood_still}");
+    assert!(by_places > 0 && in_the_middle > 0, "{by_places} and {in_the_middle}");
     Ok(())
+}
+
+/// When this fails, Ballista has been mended, and the guard may go.
+#[tokio::test]
+async fn ballista_alone_lets_jobs_stand_still() -> TestResult {
+    let plan = plan(DEEP_SQL).await?;
+    for seed in 1..=ROUNDS_UNTIL_STILL {
+        if let End::StandsStill { is_known } = World::new(&plan, seed, DEATHS_MAX).await?.play_to_the_end().await? {
+            assert!(is_known, "seed {seed}: nobody would see that it stands still");
+            return Ok(());
+        }
+    }
+    Err(format!("none of {ROUNDS_UNTIL_STILL} jobs stood still").into())
 }

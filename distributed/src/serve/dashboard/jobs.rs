@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use ballista_core::serde::protobuf::task_status::Status;
 use ballista_scheduler::state::execution_graph::ExecutionGraph;
-use ballista_scheduler::state::execution_stage::{ExecutionStage, TaskInfo};
+use ballista_scheduler::state::execution_stage::ExecutionStage;
 use datafusion::physical_plan::ExecutionPlan;
 use quarray_engine::exec::{BlockReadExec, ChunkMap};
 
 use super::plan::Clean;
 use super::tasks::{TaskEnd, TaskKey, TaskStream};
+use crate::cluster::measured::times_of;
 
 /// How far a job has been read.
 #[derive(Debug, Default)]
@@ -110,7 +111,7 @@ impl StageCursor {
         let news = self.seen..infos.len();
         for task in open.into_iter().chain(news) {
             let Some(info) = infos.get(task) else { continue };
-            let (start, end) = times(info);
+            let (start, end) = times_of(info);
             let (start, end) = (since(start), since(end));
             match &info.task_status {
                 Status::Running(running) => {
@@ -186,17 +187,6 @@ fn reads_of(plan: &dyn ExecutionPlan) -> Vec<Arc<dyn ExecutionPlan>> {
         found.extend(reads_of(child.as_ref()));
     }
     found
-}
-
-/// When a task started and ended, in milliseconds since 1970: as its executor tells it, else as it was seen from here.
-fn times(info: &TaskInfo) -> (u128, u128) {
-    match (info.start_exec_time, info.end_exec_time) {
-        (start, end) if start > 0 && end >= start => (start, end),
-        _ => {
-            let start = info.launch_time.max(info.scheduled_time);
-            (start, info.finish_time.max(start))
-        }
-    }
 }
 
 pub(super) fn now() -> u64 {

@@ -1,7 +1,7 @@
 //! Results that wait to be fetched: a ticket may be redeemed again for as long as its result is kept.
 //!
-//! A result that is small stays in memory once it has been sent, while there is room; a query with a larger one runs again; what has changed
-//! something, or told of a moment, does not.
+//! A result that is small stays in memory once it has been sent, while there is room; a query with a larger one runs again;
+//! what has changed something, or told of a moment, does not.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
