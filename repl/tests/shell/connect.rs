@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use super::session::{ask, leave, start};
+use super::session::{PROMPT, ask, leave, start};
 use super::{STORE, quarray};
 
 /// What clients may read: where paths are relative to, and where the store is.
@@ -155,6 +155,7 @@ fn connections_have_sessions_of_their_own() {
     one.expect("FROM climate");
     one.type_keys(" |> LIMIT 1;\r");
     one.expect("1 row");
+    one.expect(PROMPT);
     leave(one);
     ask(&mut other, "SELECT 1 AS n;", &["1 row"]);
     leave(other);

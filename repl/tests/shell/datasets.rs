@@ -60,6 +60,7 @@ fn names_of_every_kind_are_completed() {
         terminal.expect(&format!("{PROMPT}{line}"));
         terminal.type_keys("\x03");
         terminal.expect("\n");
+        terminal.expect(PROMPT);
     }
     // Where several names go on alike, a second Tab lists them.
     terminal.type_keys("FROM climate |> RE\t\t");

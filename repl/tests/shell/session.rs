@@ -31,6 +31,7 @@ pub fn ask(terminal: &mut Terminal, line: &str, answers: &[&str]) -> String {
     seen
 }
 
+/// Ends the shell, which waits at a prompt that was expected: the end of input that is typed before it is lost.
 pub fn leave(mut terminal: Terminal) {
     terminal.type_keys("\x04");
     assert_eq!(terminal.end().code(), Some(0));
