@@ -53,6 +53,7 @@ def selections(book: Casebook) -> None:
         ("date_that_is_none", "era", "FROM era[time = '2020-13'] |> SELECT time, p", ["2020-13"]),
         ("text_for_a_number", "era", "FROM era[lat = 'north'] |> SELECT lon, t", ["north", "lat"]),
         ("linear_outside", "era", "FROM era[lon = linear(400), lat[0]] |> SELECT time, t", ["400"]),
+        ("linear_in_a_list", "era", "FROM era[lon IN (0, linear(100)), lat[0]] |> SELECT time, lon, t", ["linear"]),
         ("dimension_twice", "era", "FROM era[lat = 10, lat = 40] |> SELECT lon, t", ["lat"]),
         ("noleap_leap_day", "noleap", "FROM noleap[time = '2000-02-29'] |> SELECT site, tas", ["2000-02-29"]),
     ):

@@ -98,6 +98,8 @@ def arithmetic(book: Casebook) -> None:
     t = flat(widened(era.t))
     book.array("key_floor", "era", "FROM era |> AGGREGATE avg(t) AS t GROUP BY floor(lat / 30) AS k",
                t.groupby(np.floor(era.lat.astype("f8") / 30).rename("k")).mean(...).to_dataset(name="t"), types={"k": "float"}, tolerance="sum")
+    book.array("key_of_two_zeros", "era", "FROM era |> AGGREGATE avg(t) AS t GROUP BY round(lat / 50) AS k",
+               t.groupby((np.round(era.lat.astype("f8") / 50) + 0.0).rename("k")).mean(...).to_dataset(name="t"), types={"k": "float"}, tolerance="sum")
     book.array("key_modulo", "era", "FROM era |> AGGREGATE max(w) AS w GROUP BY lev % 100 AS k",
                era.w.groupby((era.lev % 100).rename("k")).max(...).to_dataset(name="w"))
     book.array("key_case", "era", "FROM era |> AGGREGATE avg(t) AS t GROUP BY CASE WHEN lat > 30 THEN 'north' ELSE 'south' END AS belt",

@@ -65,6 +65,14 @@ impl Roots {
         }
     }
 
+    /// The directory of a file, in the first of the directories that has the file.
+    pub(crate) fn locate_directory(&self, directory: &Path, file: &str) -> io::Result<PathBuf> {
+        match self.absolute(&directory.join(file))?.parent() {
+            Some(directory) => self.locate(directory),
+            None => Err(refused()),
+        }
+    }
+
     /// Opens a file (or a directory) for reading.
     pub fn open_file(&self, wanted: &Path) -> io::Result<File> {
         let found = match self.open_beneath(&self.absolute(wanted)?) {

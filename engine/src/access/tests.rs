@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{AccessPolicy, AccessRules};
 use crate::session::Session;
+use crate::source::file::SourceFile;
 use crate::source::store::{Store, StoreOptions};
 use crate::{Error, Outcome};
 
@@ -179,12 +180,31 @@ async fn tables_without_end_do_not_open_files_themselves() -> Ended {
 async fn settings_of_the_server_stay() -> Ended {
     let place = Place::new()?;
     let session = place.session(true)?;
-    run(&session, "SET datafusion.execution.batch_size = 1000").await?;
+    for statement in [
+        "SET datafusion.execution.batch_size = 1000",
+        "SET datafusion.execution.target_partitions = 8",
+        "SET datafusion.execution.time_zone = '+01:00'",
+        "SET datafusion.optimizer.repartition_joins = false",
+    ] {
+        run(&session, statement).await?;
+    }
+    // Room that no pool is asked for, tasks that nobody counts.
+    for statement in [
+        "SET datafusion.execution.batch_size = 1000000000000",
+        "SET datafusion.execution.batch_size = '+99999999999999999999'",
+        "SET DATAFUSION.execution.target_partitions = 1000000000",
+    ] {
+        let words = refused(&session, statement).await?;
+        assert!(words.contains("is at most"), "{statement}: {words}");
+    }
     for statement in [
         "SET datafusion.runtime.memory_limit = '100G'",
         "SET DATAFUSION.RUNTIME.memory_limit = '100G'",
         "SET datafusion.runtime.temp_directory = '/tmp/elsewhere'",
         "SET datafusion.catalog.location = '/'",
+        "SET datafusion.execution.planning_concurrency = 1000000000",
+        "SET datafusion.execution.perfect_hash_join_small_build_threshold = 1000000000000",
+        "SET datafusion.sql_parser.recursion_limit = 1000000",
     ] {
         let words = refused(&session, statement).await?;
         assert!(words.contains("a setting of the server"), "{statement}: {words}");
@@ -192,6 +212,22 @@ async fn settings_of_the_server_stay() -> Ended {
     for statement in ["RESET datafusion.runtime.memory_limit", "SELECT @@PATH", "SELECT @home"] {
         refused(&session, statement).await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_is_found_in_the_second_directory() -> Ended {
+    let place = Place::new()?;
+    std::fs::create_dir_all(place.path("also/deep"))?;
+    std::fs::write(place.path("also/deep/file"), "there")?;
+    std::fs::write(place.path("also/top"), "above")?;
+    let roots = vec![place.path("served"), place.path("also")];
+    let access = AccessPolicy::confined(AccessRules { roots, ..AccessRules::default() })?;
+    for (name, content) in [("deep/file", "there"), ("top", "above")] {
+        let file = SourceFile::open(name, &StoreOptions::new(), &access)?;
+        assert_eq!(file.read_start(100).await?, content, "{name}");
+    }
+    assert!(SourceFile::open("../secret/table.csv", &StoreOptions::new(), &access).is_err());
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, SelectItem, TableFactor};
 
 use super::pipeline::Pipeline;
@@ -46,6 +47,14 @@ fn one_of_two(
                 keys.push(quoted.clone());
                 items.push(SelectItem::UnnamedExpr(quoted));
                 continue;
+            }
+            ColumnKind::Label(_) if column.field.metadata().contains_key("calendar") => {
+                format!("CAST(round(sum(CAST({quoted} AS DOUBLE) * ({weight}))) AS BIGINT)")
+            }
+            // Microseconds, which 64-bit floats hold for some three hundred years.
+            ColumnKind::Label(_) if *column.field.data_type() == DataType::Timestamp(TimeUnit::Microsecond, None) => {
+                let micros = format!("round(sum(CAST(CAST({quoted} AS BIGINT) AS DOUBLE) * ({weight})))");
+                format!("arrow_cast(CAST({micros} AS BIGINT), 'Timestamp(Microsecond, None)')")
             }
             ColumnKind::Label(_) if is_number => format!("sum(CAST({quoted} AS DOUBLE) * ({weight}))"),
             ColumnKind::Variable(_) if is_number && column.axes.contains(&place) => {

@@ -99,7 +99,13 @@ impl Binder<'_> {
     fn labels(&self, axis: &Axis, expressions: &[Expr]) -> Result<Axis, Error> {
         let mut chosen: Vec<u64> = Vec::new();
         for expression in expressions {
-            chosen.extend(self.label(axis, expression)?.positions.iter());
+            let one = self.label(axis, expression)?;
+            if one.fraction.is_some() {
+                let message =
+                    format!("linear stands alone, as in {} = {expression}: it is no label of a list", axis.name);
+                return Err(self.error_at(span_of(expression), message));
+            }
+            chosen.extend(one.positions.iter());
         }
         chosen.sort_unstable();
         chosen.dedup();
@@ -159,7 +165,11 @@ impl Binder<'_> {
             Some((start, _)) => from_micros(axis, start)?,
             None => self.as_label(axis, &constant, span_of(value))?.to_array()?,
         };
-        let places = nearest_places(&wanted, &axis.selected_labels()?, tolerance)?;
+        let labels = axis.selected_labels()?;
+        if labels.is_empty() {
+            return Err(self.error_at(span_of(expression), format!("no label of {}: it has none at all", axis.name)));
+        }
+        let places = nearest_places(&wanted, &labels, tolerance)?;
         if places.is_null(0) {
             let message = format!("no label of {} within {tolerance} of {constant}", axis.name);
             return Err(self.error_at(span_of(expression), message));
@@ -234,11 +244,12 @@ impl Binder<'_> {
     fn no_label(&self, axis: &Axis, value: &ScalarValue, expression: &Expr) -> Error {
         let labels = axis.selected_labels().ok();
         let text = |place: usize| {
-            labels.as_ref().and_then(|labels| arrow::util::display::array_value_to_string(labels, place).ok())
+            let labels = labels.as_ref().filter(|labels| place < labels.len());
+            labels.and_then(|labels| arrow::util::display::array_value_to_string(labels, place).ok())
         };
         let count = axis.count() as usize;
         let ends = match (text(0), text(count.saturating_sub(1))) {
-            (Some(first), Some(last)) if count > 0 => format!("; its {count} labels go from {first} to {last}"),
+            (Some(first), Some(last)) => format!("; its {count} labels go from {first} to {last}"),
             _ => String::new(),
         };
         let nearest = self.nearest(axis, expression, std::slice::from_ref(expression)).ok();

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute::{SortOptions, take};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::internal_err;
 use datafusion::error::{DataFusionError, Result};
@@ -94,7 +94,7 @@ impl Grouping {
             for (place, key) in keys {
                 let along = evaluate_on_axis(table, axis, key)?;
                 let of_groups = match &representatives {
-                    Some(cells) => take(&along, cells, None)?,
+                    Some(cells) => take(&with_one_zero(along), cells, None)?,
                     None => along,
                 };
                 values[*place] = Some((axis, of_groups));
@@ -134,7 +134,8 @@ fn group_axis(
     if !orders.is_empty() {
         return Ok((GroupAxis::Identity { count }, None, orders));
     }
-    let columns = keys.iter().map(|(_, key)| evaluate_on_axis(table, axis, key)).collect::<Result<Vec<_>>>()?;
+    let along = |key: &Expr| evaluate_on_axis(table, axis, key).map(with_one_zero);
+    let columns = keys.iter().map(|(_, key)| along(key)).collect::<Result<Vec<_>>>()?;
     let (labels, representatives) = labels_of(&columns)?;
     let order = keys.iter().map(|(place, _)| (*place, false)).collect();
     let groups = GroupAxis::Labelled { labels: labels.into(), count: representatives.len() as u64 };
@@ -152,6 +153,19 @@ fn descends(table: &CellTable, key: &Expr) -> Option<bool> {
             Order::None => None,
         },
         ColumnKind::Variable(_) => None,
+    }
+}
+
+/// Numbers whose two zeros are one, as they are in a group of SQL: -0.0 + 0.0 is 0.0.
+fn with_one_zero(values: ArrayRef) -> ArrayRef {
+    match values.data_type() {
+        DataType::Float32 => {
+            Arc::new(values.as_primitive::<Float32Type>().unary::<_, Float32Type>(|value| value + 0.0))
+        }
+        DataType::Float64 => {
+            Arc::new(values.as_primitive::<Float64Type>().unary::<_, Float64Type>(|value| value + 0.0))
+        }
+        _ => values,
     }
 }
 

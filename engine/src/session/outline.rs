@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use futures::stream;
 use quarray_lang::cluster::ClusterStatement;
 use quarray_lang::diagnostic::Diagnostic;
+use quarray_lang::queries::QueriesStatement;
 use quarray_lang::statement::{Statement, StatementKind};
 
 use super::{Contents, Session};
@@ -155,6 +156,7 @@ fn class(kind: &StatementKind) -> StatementClass {
         StatementKind::Cluster(ClusterStatement::ShowClusters | ClusterStatement::Show { .. }) => {
             StatementClass::Report
         }
+        StatementKind::Queries(QueriesStatement::Show) => StatementClass::Report,
         _ => StatementClass::Change,
     }
 }

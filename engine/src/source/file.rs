@@ -45,7 +45,7 @@ impl SourceFile {
             Some((directory, key)) => (directory, key),
             None => (".", place),
         };
-        let store = Store::open_for(&format!("{directory}{query}"), options, access)?;
+        let store = Store::open_directory_for(&format!("{directory}{query}"), key, options, access)?;
         Ok(Self { uri: super::store::without_secrets(uri), store, key: key.to_string() })
     }
 

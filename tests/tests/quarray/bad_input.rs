@@ -136,6 +136,44 @@ fn a_table_that_is_not_there_is_pointed_at() {
     }
 }
 
+/// A time that numpy keeps as the least of 64-bit integers, and a dimension without any label.
+#[test]
+fn times_that_are_none_and_dimensions_of_nothing() {
+    let array = |name: &str, dimension: &str, values: &[f64], stored, attributes: &str| ArrayToWrite {
+        name: name.to_string(),
+        dimensions: vec![dimension.to_string()],
+        values: values.iter().copied().map(Some).collect(),
+        shape: vec![values.len()],
+        chunk_shape: vec![values.len().max(1)],
+        stored,
+        attributes: attributes.to_string(),
+    };
+    let arrays = [
+        array("y", "y", &[1.0, 2.0], Stored::I4, ""),
+        array("seen", "y", &[i64::MIN as f64, 86_400.0], Stored::I8, "\"units\": \"seconds since 2000-01-01\""),
+        array("x", "x", &[], Stored::F8, ""),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for version in [2, 3] {
+        let store = folder.path().join(format!("{version}.zarr"));
+        write_store(&store, version, false, &arrays);
+        for settings in ALL_SETTINGS {
+            let session = settings.session();
+            attach(&session, "ds", &store).unwrap();
+            let query = "SELECT count(seen) AS n, CAST(max(seen) AS TEXT) AS last FROM ds";
+            let Ending::Rows(answer) = run(&session, query) else { panic!("{query}: no rows") };
+            let last = crate::answer::Cell::Text("2000-01-02T00:00:00".to_string());
+            assert_eq!(
+                (&answer.columns[0].cells[0], &answer.columns[1].cells[0]),
+                (&crate::answer::Cell::Integer(1), &last)
+            );
+            let query = "FROM ds[x = 1] |> SELECT x";
+            let Ending::Error(error) = run(&session, query) else { panic!("{query}: no error") };
+            assert!(error.to_string().contains("no label 1 in x"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn slices_that_hold_nothing() {
     let broken = Broken::new(3);

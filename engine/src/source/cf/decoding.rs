@@ -224,6 +224,9 @@ where
     PrimitiveArray::from_iter_values(values.values().iter().zip(nulls.iter()).map(cell))
 }
 
+/// What numpy keeps a missing time as, and what xarray writes of it where there is no fill value.
+const NOT_A_TIME: i64 = i64::MIN;
+
 fn times<T: ArrowPrimitiveType>(
     values: &PrimitiveArray<T>,
     nulls: Option<NullBuffer>,
@@ -236,7 +239,8 @@ where
     let mut valid = Vec::with_capacity(values.len());
     let mut instants = Vec::with_capacity(values.len());
     for (cell, value) in values.values().iter().enumerate() {
-        let is_valid = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(cell)) && !masks::is_nan::<T>(*value);
+        let is_a_time = !masks::is_nan::<T>(*value) && (packing.is_some() || value.to_whole() != Some(NOT_A_TIME));
+        let is_valid = is_a_time && nulls.as_ref().is_none_or(|nulls| nulls.is_valid(cell));
         let instant = match (packing, value.to_whole()) {
             _ if !is_valid => Some(0),
             (Some((scale, offset)), _) => units.instant_of_float(value.to_float() * scale + offset),

@@ -1,6 +1,6 @@
 //! Addresses and options → the stores of `object_store`.
 
-use std::path::{Path as FilePath, PathBuf};
+use std::path::{Component, Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,14 +61,23 @@ fn client() -> ClientOptions {
 }
 
 fn local(path: &FilePath) -> Result<Opened, String> {
-    // `..` has its meaning on the disk; what does not exist yet is taken as written.
-    let real =
-        path.canonicalize().unwrap_or_else(|_| match (path.parent().map(FilePath::canonicalize), path.file_name()) {
-            (Some(Ok(parent)), Some(name)) => parent.join(name),
-            _ => PathBuf::from(path),
-        });
-    let root = Path::from_absolute_path(&real).map_err(|e| e.to_string())?;
+    let root = Path::from_absolute_path(place_on_disk(path)).map_err(|e| e.to_string())?;
     Ok(Opened { objects: Arc::new(LocalFileSystem::new()), root, signed: false, deleter: None })
+}
+
+/// The path without links and `..`, which have their meaning on the disk; below what exists, `..` is a step back.
+fn place_on_disk(path: &FilePath) -> PathBuf {
+    let existing = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let Some((above, real)) = existing else { return path.to_path_buf() };
+    let below = path.strip_prefix(above).unwrap_or(FilePath::new(""));
+    below.components().fold(real, |mut place, part| {
+        match part {
+            Component::ParentDir => drop(place.pop()),
+            Component::Normal(name) => place.push(name),
+            _ => {}
+        }
+        place
+    })
 }
 
 fn http(url: &Url, environment: &Environment) -> Result<Opened, String> {

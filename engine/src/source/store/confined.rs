@@ -19,8 +19,27 @@ const REFUSED: [&str; 5] =
 impl Store {
     /// Opens an address for whoever may touch what the policy says. Nothing is read yet.
     pub fn open_for(uri: &str, options: &StoreOptions, access: &AccessPolicy) -> Result<Self, SourceError> {
+        Self::open_with(uri, None, options, access)
+    }
+
+    /// The same for the directory of a file, which may be there in another root than a directory of that name.
+    pub(crate) fn open_directory_for(
+        uri: &str,
+        file: &str,
+        options: &StoreOptions,
+        access: &AccessPolicy,
+    ) -> Result<Self, SourceError> {
+        Self::open_with(uri, Some(file), options, access)
+    }
+
+    fn open_with(
+        uri: &str,
+        file: Option<&str>,
+        options: &StoreOptions,
+        access: &AccessPolicy,
+    ) -> Result<Self, SourceError> {
         let Some(confinement) = access.confinement() else { return Self::open(uri, options) };
-        let address = reached(uri, options, confinement)?;
+        let address = reached(uri, file, options, confinement)?;
         let rules = confinement.rules();
         let environment = if rules.may_use_credentials { Environment::of_process() } else { Environment::default() };
         let guard = NetworkGuard::new(confinement.urls().clone(), rules.may_reach_private);
@@ -33,13 +52,22 @@ impl Store {
     }
 }
 
-/// The address, where it may be reached.
-fn reached(uri: &str, options: &StoreOptions, confinement: &Confinement) -> Result<Address, SourceError> {
+/// The address, where it may be reached; of the directory that has a file, if one is named.
+fn reached(
+    uri: &str,
+    file: Option<&str>,
+    options: &StoreOptions,
+    confinement: &Confinement,
+) -> Result<Address, SourceError> {
     let address = Address::parse(uri, options)?;
     let refused = |message: String| SourceError::PermissionDenied { uri: without_secrets(uri), message };
     if let Address::Local(absolute) = &address {
         let wanted = if is_plain_path(uri) { PathBuf::from(uri) } else { absolute.clone() };
-        let path = confinement.roots().locate(&wanted).map_err(|_| outside(&without_secrets(uri)))?;
+        let located = match file {
+            Some(file) => confinement.roots().locate_directory(&wanted, file),
+            None => confinement.roots().locate(&wanted),
+        };
+        let path = located.map_err(|_| outside(&without_secrets(uri)))?;
         return Ok(Address::Local(path));
     }
     if !confinement.urls().allow(&address, options) {

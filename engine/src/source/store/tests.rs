@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bytes::Bytes;
+use object_store::path::Path;
 
 use super::address::Address;
 use super::cloud::sas_pairs;
@@ -245,4 +246,14 @@ fn what_leaves_the_machine_has_no_secrets() {
     assert!(web.contains("not sent") && !web.contains("hidden"), "{web}");
     let local = portable("some/x.zarr", &[]).unwrap();
     assert!(local.uri.starts_with('/') && local.uri.ends_with("some/x.zarr") && local.withheld.is_empty());
+}
+
+#[test]
+fn what_does_not_exist_is_where_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = folder.path().canonicalize().unwrap();
+    for (given, place) in [("no/../such.zarr", "such.zarr"), ("./a/b/../../c/d.zarr", "c/d.zarr"), ("", "")] {
+        let store = open(folder.path().join(given).to_str().unwrap(), &[]).unwrap();
+        assert_eq!(store.root, Path::from_absolute_path(real.join(place)).unwrap(), "{given}");
+    }
 }
