@@ -23,6 +23,8 @@ mod metrics;
 mod property;
 #[path = "quarray/reference.rs"]
 mod reference;
+#[path = "quarray/refilled.rs"]
+mod refilled;
 #[path = "quarray/run.rs"]
 mod run;
 #[path = "quarray/scenario.rs"]

@@ -22,14 +22,13 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::metrics::{Gauge, Metric, MetricValue, MetricsSet};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use datafusion::prelude::SessionConfig;
 use futures::stream::{AbortHandle, Abortable, Stream};
 use parking_lot::Mutex;
 use quarray_engine::explain::PeakMemory;
-use quarray_engine::interruption::{Interruption, interruptible};
+use quarray_engine::interruption::Interruption;
 use quarray_engine::totals::totals;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -38,7 +37,9 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use super::measured::PEAK_MEMORY;
+use super::stage_order::{StageInPreparation, StageOrder};
 use super::task_failure::told;
+use crate::codec::is_to_be_prepared;
 use crate::metrics::task_totals;
 
 /// How often a task looks whether its predecessor has let go of its files.
@@ -49,13 +50,13 @@ const PREDECESSOR_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Ballista's engine, whose tasks end when they are cancelled.
 pub struct CancellingEngine {
-    inner: DefaultExecutionEngine,
+    inner: Arc<DefaultExecutionEngine>,
     tasks: Arc<Tasks>,
     threads: Handle,
 }
 
 /// The place of a task: what it writes has its name of this.
-type Slot = (JobId, usize, usize);
+pub(super) type Slot = (JobId, usize, usize);
 
 /// The latest task of every place.
 #[derive(Default)]
@@ -66,7 +67,7 @@ struct Tasks {
 impl CancellingEngine {
     /// Around Ballista's engine; tasks work on these threads.
     pub fn new(inner: DefaultExecutionEngine, threads: Handle) -> Self {
-        Self { inner, tasks: Arc::default(), threads }
+        Self { inner: Arc::new(inner), tasks: Arc::default(), threads }
     }
 
     /// Whether no task is there.
@@ -92,25 +93,28 @@ impl ExecutionEngine for CancellingEngine {
         work_dir: &str,
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
+        let slot = (job_id, stage_id, task_id);
+        let order = StageOrder {
+            engine: Arc::clone(&self.inner),
+            slot: slot.clone(),
+            partitions: global_output_partition_ids,
+            work_dir: work_dir.to_string(),
+            config: config.clone(),
+        };
         let cancellation = Arc::new(Cancellation::default());
-        let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
-        for input in plan.children() {
-            let (input, _) = interruptible(Arc::clone(input), &cancellation.interruption)?;
-            inputs.push(Arc::new(CancellableExec::new(input, &cancellation)));
-        }
-        let plan = plan.replace_children(inputs, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))?;
-        let slot = (job_id.clone(), stage_id, task_id);
-        let ids = global_output_partition_ids;
-        let inner = self.inner.create_query_stage_exec(job_id, stage_id, task_id, ids, plan, work_dir, config)?;
+        let stage = match is_to_be_prepared(&plan) {
+            true => StageInPreparation::of(order, plan),
+            false => StageInPreparation::made(order.make(plan, &cancellation)?),
+        };
         let (tasks, threads) = (Arc::clone(&self.tasks), self.threads.clone());
-        Ok(Arc::new(CancellableStage { inner, cancellation, slot, tasks, threads, memory: Mutex::default() }))
+        Ok(Arc::new(CancellableStage { stage, cancellation, slot, tasks, threads, memory: Mutex::default() }))
     }
 }
 
 /// A stage whose streams are cut when its future is dropped.
 #[derive(Debug)]
 struct CancellableStage {
-    inner: Arc<dyn QueryStageExecutor>,
+    stage: StageInPreparation,
     cancellation: Arc<Cancellation>,
     slot: Slot,
     tasks: Arc<Tasks>,
@@ -147,7 +151,10 @@ impl fmt::Debug for Tasks {
 
 impl fmt::Display for CancellableStage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.inner)
+        match self.stage.get() {
+            Some(stage) => write!(formatter, "{stage}"),
+            None => formatter.write_str("a stage whose datasets are being opened"),
+        }
     }
 }
 
@@ -162,7 +169,14 @@ impl QueryStageExecutor for CancellableStage {
         let counted = task_totals().begin();
         totals().watch_pool(context.memory_pool());
         self.tasks.take_place(&self.slot, &self.cancellation).await;
-        let (inner, context) = (Arc::clone(&self.inner), self.measured(&context)?);
+        let stage = match self.stage.prepared(&context, &self.threads, &self.cancellation).await {
+            Ok(stage) => stage,
+            Err(error) => {
+                counted.ended(false);
+                return Err(told(error));
+            }
+        };
+        let (inner, context) = (Arc::clone(&stage), self.measured(&context)?);
         let mut work = JoinSet::new();
         work.spawn_on(async move { inner.execute_query_stage(task_id, context).await }, &self.threads);
         let written = match work.join_next().await {
@@ -171,7 +185,7 @@ impl QueryStageExecutor for CancellableStage {
             None => Err(DataFusionError::Internal("a task was not begun".to_string())),
         };
         if let Ok(written) = &written {
-            task_totals().add_task(written, &self.inner.collect_plan_metrics());
+            task_totals().add_task(written, &stage.collect_plan_metrics());
         }
         match self.cancellation.is_cancelled() {
             true => drop(counted),
@@ -182,7 +196,7 @@ impl QueryStageExecutor for CancellableStage {
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
-        let mut metrics = self.inner.collect_plan_metrics();
+        let mut metrics = self.stage.get().map(|stage| stage.collect_plan_metrics()).unwrap_or_default();
         if let (Some(top), Some(memory)) = (metrics.first_mut(), self.memory.lock().as_ref()) {
             let gauge = Gauge::new();
             gauge.set(memory.peak());
@@ -193,15 +207,15 @@ impl QueryStageExecutor for CancellableStage {
     }
 
     fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {
-        self.inner.collect_runtime_stats_reports()
+        self.stage.get().map(|stage| stage.collect_runtime_stats_reports()).unwrap_or_default()
     }
 
     fn collect_window_state_reports(&self) -> Result<Vec<WindowStateReport>> {
-        self.inner.collect_window_state_reports()
+        self.stage.get().map_or_else(|| Ok(Vec::new()), |stage| stage.collect_window_state_reports())
     }
 
     fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
-        self.inner.collect_column_stats()
+        self.stage.get().map(|stage| stage.collect_column_stats()).unwrap_or_default()
     }
 }
 
@@ -226,8 +240,8 @@ impl Tasks {
 
 /// Whether a task is cancelled, and the streams that are to be cut then.
 #[derive(Debug, Default)]
-struct Cancellation {
-    interruption: Interruption,
+pub(super) struct Cancellation {
+    pub(super) interruption: Interruption,
     handles: Mutex<Vec<AbortHandle>>,
     /// Streams that are not dropped yet.
     streams: AtomicUsize,
@@ -268,13 +282,13 @@ impl Drop for CancelOnDrop {
 
 /// Hands its input on, until the task is cancelled.
 #[derive(Debug)]
-struct CancellableExec {
+pub(super) struct CancellableExec {
     input: Arc<dyn ExecutionPlan>,
     cancellation: Arc<Cancellation>,
 }
 
 impl CancellableExec {
-    fn new(input: Arc<dyn ExecutionPlan>, cancellation: &Arc<Cancellation>) -> Self {
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>, cancellation: &Arc<Cancellation>) -> Self {
         Self { input, cancellation: Arc::clone(cancellation) }
     }
 }

@@ -37,6 +37,7 @@ pub mod scheduler;
 mod scheduler_watch;
 pub mod slices;
 pub mod spool;
+mod stage_order;
 pub mod stages;
 mod standstill;
 mod task_failure;

@@ -38,16 +38,17 @@ impl fmt::Display for TaskFailure {
 impl std::error::Error for TaskFailure {}
 
 /// The error of a task as it is to be sent. What Ballista knows by its type (lost shuffles, cancelling, a failing disk)
-/// stays as it is; a store that fails becomes an error of input and output, which is tried again.
+/// stays as it is; a store that fails, or is not open yet, becomes an error of input and output, which is tried again.
 pub fn told(error: DataFusionError) -> DataFusionError {
     let Some(failure) = failure_of(&error) else { return error };
     let is_of_a_store = match error.find_root() {
         DataFusionError::External(inner) => {
-            let source = match inner.downcast_ref::<Unprepared>() {
-                Some(Unprepared(CodecError::Source(source))) => Some(source),
-                _ => inner.downcast_ref::<SourceError>(),
+            let (is_late, source) = match inner.downcast_ref::<Unprepared>() {
+                Some(Unprepared(CodecError::Source(source))) => (false, Some(source)),
+                Some(Unprepared(CodecError::NotYet { .. })) => (true, None),
+                _ => (false, inner.downcast_ref::<SourceError>()),
             };
-            matches!(source, Some(SourceError::Store { .. }))
+            is_late || matches!(source, Some(SourceError::Store { .. }))
         }
         _ => false,
     };
@@ -133,6 +134,9 @@ mod tests {
         let (text, is_retried) = sent_of(CodecError::Source(store));
         assert!(is_retried);
         assert_eq!(heard(&text).to_string(), "an executor cannot prepare its task: s3://b: no answer within 30 s");
+        let (text, is_retried) = sent_of(CodecError::NotYet { uri: "s3://b".to_string() });
+        assert!(is_retried);
+        assert_eq!(heard(&text).to_string(), "an executor cannot prepare its task: s3://b is still being opened");
         let missing = SourceError::NotFound { uri: "s3://b".to_string(), message: "no array or group".to_string() };
         let (text, is_retried) = sent_of(CodecError::Source(missing));
         assert!(!is_retried);

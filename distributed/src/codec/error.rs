@@ -70,6 +70,12 @@ pub enum CodecError {
         /// That of the dataset found.
         found: u64,
     },
+    /// The dataset is still being opened, and was waited for long enough.
+    #[error("{uri} is still being opened")]
+    NotYet {
+        /// Its address.
+        uri: String,
+    },
     /// An operator that knows nothing of where it comes from.
     #[error("{operator} was not made by the planner, so it cannot be sent")]
     NoRecipe {

@@ -26,12 +26,12 @@ use super::{CodecError, message};
 /// Reads and writes expressions of one process.
 #[derive(Debug, Clone)]
 pub struct Expressions {
-    datasets: Arc<Datasets>,
+    datasets: Datasets,
 }
 
 impl Expressions {
     /// Over the datasets of this process.
-    pub fn new(datasets: Arc<Datasets>) -> Self {
+    pub fn new(datasets: Datasets) -> Self {
         Self { datasets }
     }
 

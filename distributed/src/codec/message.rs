@@ -57,7 +57,7 @@ pub struct Table {
     pub axes: Vec<Axis>,
 }
 
-/// A dataset: where it is, and what it was when the plan was made.
+/// A dataset: where it is, which opening of it is meant, and what it was when the plan was made.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Dataset {
     #[prost(string, tag = "1")]
@@ -77,6 +77,9 @@ pub struct Dataset {
     /// What whoever made the plan may touch; none: everything.
     #[prost(message, optional, tag = "7")]
     pub access: Option<Access>,
+    /// Which opening of it in the session the plan is over: one that was opened before may know less of the store.
+    #[prost(fixed64, tag = "8")]
+    pub opening: u64,
 }
 
 /// What whoever made a plan may touch.

@@ -1,8 +1,8 @@
 //! The codec: operators of ours by their recipes, all others by Ballista.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use ballista_core::serde::BallistaPhysicalExtensionCodec;
 use datafusion::error::Result as DataFusionResult;
@@ -13,50 +13,47 @@ use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConve
 use datafusion_proto::protobuf::Schema as SchemaMessage;
 use parking_lot::Mutex;
 use prost::Message;
-use quarray_engine::exec::{Recipe, is_grid_operator, operator_at, origin_of};
-use quarray_engine::state::Threads;
+use quarray_engine::exec::{Recipe, is_grid_operator, origin_of};
 
 use super::datasets::Datasets;
 use super::expressions::{Expressions, aggregate_function};
-use super::recipes::{decode_recipe, encode_recipe};
-use super::unprepared::{UnpreparedExec, cause_in, unprepared_function};
+use super::reader::OperatorReader;
+use super::recipes::encode_recipe;
+use super::unprepared::{Later, UnpreparedExec, cause_in, unprepared_function};
 use super::{CodecError, message};
 
 /// The version of the wire form: both sides must have the same.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// What our bytes begin with, before the version: no message of Ballista's does, whose first field has another type.
 const PREFIX: &[u8] = b"Quarray";
 
-/// Plans that are kept, so that the operators of a task, and the tasks of a job, are made from one.
-const PLANS_MAX: usize = 16;
+/// How long an opening is waited for where a plan is read, which must not take long; then the task itself waits.
+const OPERATOR_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long it is for functions in operators of others, which cannot be made later; then the task is tried again.
+const FUNCTION_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Writes plans that executors read.
 pub struct WireCodec {
     ballista: BallistaPhysicalExtensionCodec,
-    datasets: Arc<Datasets>,
+    reader: Arc<OperatorReader>,
     expressions: Expressions,
     /// The bytes of recipes that are alive.
     written: Mutex<Vec<WrittenRecipe>>,
-    /// The plans of recipes, by their bytes; those used last at the end.
-    plans: Mutex<VecDeque<PlannedRecipe>>,
 }
 
 /// A recipe, as long as it is alive, and its bytes.
 type WrittenRecipe = (Weak<Recipe>, Arc<Vec<u8>>);
 
-/// The bytes of a recipe, and its plan.
-type PlannedRecipe = (Vec<u8>, Arc<dyn ExecutionPlan>);
-
 impl Default for WireCodec {
     fn default() -> Self {
-        let datasets = Arc::new(Datasets::default());
+        let datasets = Datasets::default();
         Self {
             ballista: BallistaPhysicalExtensionCodec::default(),
-            expressions: Expressions::new(Arc::clone(&datasets)),
-            datasets,
+            expressions: Expressions::new(datasets.within(FUNCTION_PATIENCE)),
+            reader: Arc::new(OperatorReader::new(datasets)),
             written: Mutex::default(),
-            plans: Mutex::default(),
         }
     }
 }
@@ -96,46 +93,11 @@ impl WireCodec {
         written.push((Arc::downgrade(recipe), Arc::clone(&bytes)));
         Ok(bytes)
     }
-
-    /// The operator of these bytes, which come after the prefix.
-    fn decode_operator(
-        &self,
-        bytes: &[u8],
-        inputs: &[Arc<dyn ExecutionPlan>],
-        context: &TaskContext,
-    ) -> Result<Arc<dyn ExecutionPlan>, CodecError> {
-        let operator = message::Operator::decode(bytes)?;
-        let plan = match self.known_plan(&operator.recipe) {
-            Some(plan) => plan,
-            None => self.plan(operator.recipe, context)?,
-        };
-        let threads = Threads::of(context.session_config());
-        Ok(operator_at(&plan, &operator.path, inputs.to_vec(), threads)?)
-    }
-
-    fn known_plan(&self, recipe: &[u8]) -> Option<Arc<dyn ExecutionPlan>> {
-        let mut plans = self.plans.lock();
-        let place = plans.iter().position(|(known, _)| known == recipe)?;
-        let found = plans.remove(place)?;
-        let plan = Arc::clone(&found.1);
-        plans.push_back(found);
-        Some(plan)
-    }
-
-    fn plan(&self, bytes: Vec<u8>, context: &TaskContext) -> Result<Arc<dyn ExecutionPlan>, CodecError> {
-        let recipe = decode_recipe(&bytes, &self.datasets, &self.expressions, context)?;
-        let plan = Arc::new(recipe).plan()?;
-        let mut plans = self.plans.lock();
-        if plans.len() == PLANS_MAX {
-            plans.pop_front();
-        }
-        plans.push_back((bytes, Arc::clone(&plan)));
-        Ok(plan)
-    }
 }
 
-/// What stands for an operator that cannot be made, if so much of its bytes can be read; the cause otherwise.
+/// What stands for an operator that cannot be made, or not yet, if so much of its bytes can be read; the cause otherwise.
 fn in_its_place(
+    reader: &Arc<OperatorReader>,
     bytes: &[u8],
     inputs: &[Arc<dyn ExecutionPlan>],
     cause: CodecError,
@@ -147,10 +109,11 @@ fn in_its_place(
     let partitions = message.partitions as usize;
     // Nobody runs more partitions than there are in what it reads.
     let most = inputs.iter().map(|input| input.output_partitioning().partition_count()).max().unwrap_or(1);
-    match (1..=most.max(1)).contains(&partitions) {
-        true => Ok(Arc::new(UnpreparedExec::new(cause, inputs.to_vec(), Arc::new(schema), partitions))),
-        false => Err(cause),
+    if !(1..=most.max(1)).contains(&partitions) {
+        return Err(cause);
     }
+    let later = Later::where_it_helps(&cause, reader, bytes);
+    Ok(Arc::new(UnpreparedExec::new(cause, later, inputs.to_vec(), Arc::new(schema), partitions)))
 }
 
 /// Appends a message of ours.
@@ -190,9 +153,9 @@ impl PhysicalExtensionCodec for WireCodec {
                 // Over what could not be made nothing of ours can be: operators look for the blocks below them.
                 let made = match inputs.iter().find_map(cause_in) {
                     Some(cause) => Err(cause.clone()),
-                    None => self.decode_operator(contents, inputs, context),
+                    None => self.reader.operator(contents, inputs, context, Some(OPERATOR_PATIENCE)),
                 };
-                made.or_else(|cause| Ok(in_its_place(contents, inputs, cause)?))
+                made.or_else(|cause| Ok(in_its_place(&self.reader, contents, inputs, cause)?))
             }
             None => self.ballista.try_decode(buffer, inputs, context, converter),
         }
@@ -248,11 +211,11 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_plan_are_refused() {
-        let codec = WireCodec::default();
+        let reader = OperatorReader::new(Datasets::default());
         let context = TaskContext::default();
         let nothing = message::Operator::default().encode_to_vec();
         for bytes in [&b"\xff\xff"[..], b"", &nothing] {
-            let found = codec.decode_operator(bytes, &[], &context);
+            let found = reader.operator(bytes, &[], &context, None);
             assert!(matches!(found, Err(CodecError::Malformed(_))), "{bytes:?}: {found:?}");
         }
     }

@@ -8,7 +8,7 @@ use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::PhysicalPlanNode;
 use prost::Message;
 
-use super::unprepared::cause_in;
+use super::unprepared::{cause_in, prepared};
 use super::{CodecError, WireCodec};
 
 /// Bytes of a plan, at most: less than the 16 MiB that a message between scheduler and executors may have, above which
@@ -42,6 +42,7 @@ pub fn decode_plan(
     context: &TaskContext,
 ) -> Result<Arc<dyn ExecutionPlan>, CodecError> {
     let plan = PhysicalPlanNode::decode(bytes)?.try_into_physical_plan(context, codec)?;
+    let plan = prepared(plan, context)?;
     match cause_in(&plan) {
         Some(cause) => Err(cause.clone()),
         None => Ok(plan),

@@ -1,6 +1,7 @@
 //! The labels of a dataset's dimensions, read once.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, MutableArrayData, PrimitiveArray, make_array};
@@ -43,6 +44,9 @@ pub struct LabelledDataset {
     pub dataset: Arc<Dataset>,
     /// Where it is, if others can open it too.
     pub address: Option<Address>,
+    /// A number of this opening alone: what was read of a store may be kept with it, and the store may have been filled since
+    /// when it is opened again.
+    pub opening: u64,
     /// How many chunks make a unit of work, where that was told.
     pub partition: Option<Partition>,
     /// Its rows and columns, where their reference system is known.
@@ -70,7 +74,10 @@ impl LabelledDataset {
         let labels = try_join_all(read).await?.into_iter().collect();
         let map_axes = map_axes(&dataset).ok();
         let name = name.to_string();
-        Ok(Self { name, dataset, address: None, partition: None, map_axes, labels, loaded: Mutex::default() })
+        // Keys of hashes are random, and those of no two hashers are the same.
+        let opening = RandomState::new().hash_one(());
+        let (address, partition, loaded) = (None, None, Mutex::default());
+        Ok(Self { name, dataset, address, opening, partition, map_axes, labels, loaded })
     }
 
     /// The dataset, opened at an address.
@@ -83,6 +90,17 @@ impl LabelledDataset {
     #[must_use]
     pub fn in_partitions(self, partition: Option<Partition>) -> Self {
         Self { partition, ..self }
+    }
+
+    /// Holds the labels of another opening in place of those that are the same, so that they are in memory once.
+    pub fn share_labels(&mut self, other: &Self) {
+        for (dimension, (labels, _)) in &mut self.labels {
+            if let Some((known, _)) = other.labels.get(dimension)
+                && known == labels
+            {
+                *labels = Arc::clone(known);
+            }
+        }
     }
 
     /// Reads a variable whole, once.

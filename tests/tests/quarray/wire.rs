@@ -71,7 +71,8 @@ fn plan_over(store: &Path, query: &str) -> Arc<dyn ExecutionPlan> {
     planner.plans.lock().pop().expect("a plan")
 }
 
-fn write_series(store: &Path, labels: impl Iterator<Item = f64>) {
+/// A store of `a` along `t`, one after the other.
+pub fn write_series(store: &Path, labels: impl Iterator<Item = f64>) {
     let labels: Vec<Option<f64>> = labels.map(Some).collect();
     let array = |name: &str, values: Vec<Option<f64>>| ArrayToWrite {
         name: name.to_string(),
