@@ -19,6 +19,7 @@ use ballista_core::serde::protobuf::{RuntimeStatsReport, ShuffleWritePartition, 
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
@@ -27,6 +28,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use datafusion::prelude::SessionConfig;
 use futures::stream::{AbortHandle, Abortable, Stream};
 use parking_lot::Mutex;
+use quarray_engine::exec::GridReducePartialExec;
 use quarray_engine::explain::PeakMemory;
 use quarray_engine::interruption::Interruption;
 use quarray_engine::totals::totals;
@@ -53,6 +55,8 @@ pub struct CancellingEngine {
     inner: Arc<DefaultExecutionEngine>,
     tasks: Arc<Tasks>,
     threads: Handle,
+    /// Bytes that a task may hold for each of its cores; 0 is any number.
+    core_memory: usize,
 }
 
 /// The place of a task: what it writes has its name of this.
@@ -65,9 +69,9 @@ struct Tasks {
 }
 
 impl CancellingEngine {
-    /// Around Ballista's engine; tasks work on these threads.
-    pub fn new(inner: DefaultExecutionEngine, threads: Handle) -> Self {
-        Self { inner: Arc::new(inner), tasks: Arc::default(), threads }
+    /// Around Ballista's engine; tasks work on these threads, and may hold so many bytes for each of their cores.
+    pub fn new(inner: DefaultExecutionEngine, threads: Handle, core_memory: usize) -> Self {
+        Self { inner: Arc::new(inner), tasks: Arc::default(), threads, core_memory }
     }
 
     /// Whether no task is there.
@@ -106,8 +110,9 @@ impl ExecutionEngine for CancellingEngine {
             true => StageInPreparation::of(order, plan),
             false => StageInPreparation::made(order.make(plan, &cancellation)?),
         };
-        let (tasks, threads) = (Arc::clone(&self.tasks), self.threads.clone());
-        Ok(Arc::new(CancellableStage { stage, cancellation, slot, tasks, threads, memory: Mutex::default() }))
+        let (tasks, threads, memory) = (Arc::clone(&self.tasks), self.threads.clone(), Mutex::default());
+        let core_memory = self.core_memory;
+        Ok(Arc::new(CancellableStage { stage, cancellation, slot, tasks, threads, core_memory, memory }))
     }
 }
 
@@ -119,11 +124,20 @@ struct CancellableStage {
     slot: Slot,
     tasks: Arc<Tasks>,
     threads: Handle,
+    core_memory: usize,
     /// The memory that it works with, once it does.
     memory: Mutex<Option<Arc<PeakMemory>>>,
 }
 
 impl CancellableStage {
+    /// The cores that a task has, as the memory tells that it was given.
+    fn cores(&self, context: &TaskContext) -> Option<usize> {
+        match context.memory_pool().memory_limit() {
+            MemoryLimit::Finite(bytes) => bytes.checked_div(self.core_memory),
+            _ => None,
+        }
+    }
+
     /// What a task works with, its memory measured.
     fn measured(&self, context: &TaskContext) -> Result<Arc<TaskContext>> {
         let runtime = context.runtime_env();
@@ -169,13 +183,16 @@ impl QueryStageExecutor for CancellableStage {
         let counted = task_totals().begin();
         totals().watch_pool(context.memory_pool());
         self.tasks.take_place(&self.slot, &self.cancellation).await;
-        let stage = match self.stage.prepared(&context, &self.threads, &self.cancellation).await {
-            Ok(stage) => stage,
+        let (stage, inputs) = match self.stage.prepared(&context, &self.threads, &self.cancellation).await {
+            Ok(made) => made,
             Err(error) => {
                 counted.ended(false);
                 return Err(told(error));
             }
         };
+        if let Some(cores) = self.cores(&context) {
+            narrow(inputs.as_ref(), cores);
+        }
         let (inner, context) = (Arc::clone(&stage), self.measured(&context)?);
         let mut work = JoinSet::new();
         work.spawn_on(async move { inner.execute_query_stage(task_id, context).await }, &self.threads);
@@ -217,6 +234,14 @@ impl QueryStageExecutor for CancellableStage {
     fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
         self.stage.get().map(|stage| stage.collect_column_stats()).unwrap_or_default()
     }
+}
+
+/// Lets as many partitions of reductions work at once as there are cores for them: a task may have fewer than its executor.
+fn narrow(plan: &dyn ExecutionPlan, cores: usize) {
+    if let Some(reduction) = plan.downcast_ref::<GridReducePartialExec>() {
+        reduction.narrow(cores);
+    }
+    plan.children().into_iter().for_each(|child| narrow(child.as_ref(), cores));
 }
 
 impl Tasks {

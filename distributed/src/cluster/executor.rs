@@ -173,7 +173,8 @@ async fn serve(settings: &ExecutorSettings, work_dir: &Path, workers: &Handle) -
     };
     let connections = Arc::new(Connections::through(opening.links.clone()));
     let engine = DefaultExecutionEngine::with_client_pool(connections);
-    let engine = Arc::new(CancellingEngine::new(engine, workers.clone()));
+    let core_memory = usize::try_from(settings.memory).unwrap_or(usize::MAX) / settings.cores.max(1);
+    let engine = Arc::new(CancellingEngine::new(engine, workers.clone(), core_memory));
     let config = Arc::new(process_config(settings, &opening, work_dir, &engine)?);
     let (id, health) = (config.executor_id.clone(), config.health.clone());
     let _endpoint = tell_metrics(settings, &config)?;

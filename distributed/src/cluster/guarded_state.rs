@@ -9,14 +9,16 @@ use async_trait::async_trait;
 use ballista_core::JobId;
 use ballista_core::error::{BallistaError, Result};
 use ballista_core::serde::protobuf::{ExecutorHeartbeat, executor_status};
-use ballista_core::serde::scheduler::{ExecutorData, ExecutorMetadata};
+use ballista_core::serde::scheduler::{ExecutorData, ExecutorMetadata, TaskKey};
 use ballista_scheduler::cluster::memory::InMemoryClusterState;
 use ballista_scheduler::cluster::{BoundTask, ClusterState, ClusterStateEventStream, ExecutorSlot};
 use ballista_scheduler::config::TaskDistributionPolicy;
 use ballista_scheduler::state::task_manager::JobInfoCache;
 use parking_lot::RwLock;
 
+use super::budgets::{Allowance, Budgets};
 use super::drain::LEAVING;
+use super::fences::Fences;
 use super::slices::Waiting;
 
 /// The running jobs, as the scheduler hands them out.
@@ -34,6 +36,8 @@ pub struct GuardedClusterState {
     fences: RwLock<Fences>,
     members: RwLock<BTreeMap<String, Member>>,
     departures: AtomicU64,
+    /// The cores of tasks that have more partitions than cores: Ballista remembers their partitions.
+    sliced: RwLock<HashMap<TaskKey, u32>>,
 }
 
 /// An executor that is registered.
@@ -45,14 +49,6 @@ pub struct Member {
     pub since: Instant,
     /// Whether it has said that it is about to leave.
     pub is_leaving: bool,
-}
-
-#[derive(Default)]
-struct Fences {
-    /// Executors that get no new tasks.
-    fenced: HashSet<String>,
-    /// Executors that have left, or are about to: they get no tasks, and are not let in again.
-    dismissed: HashSet<String>,
 }
 
 /// Cores of one executor.
@@ -69,22 +65,22 @@ pub struct ExecutorCores {
 impl GuardedClusterState {
     /// Gives this executor no new tasks; those that run go on.
     pub fn fence(&self, id: &str) {
-        self.fences.write().fenced.insert(id.to_string());
+        self.fences.write().fence(id);
     }
 
     /// Gives this executor tasks again.
     pub fn unfence(&self, id: &str) {
-        self.fences.write().fenced.remove(id);
+        self.fences.write().unfence(id);
     }
 
     /// The executors behind a fence.
     pub fn fenced(&self) -> HashSet<String> {
-        self.fences.read().fenced.clone()
+        self.fences.read().fenced().clone()
     }
 
     /// This executor has left or is leaving: it gets no tasks, and cannot register again.
     pub fn dismiss(&self, id: &str) {
-        self.fences.write().dismissed.insert(id.to_string());
+        self.fences.write().dismiss(id);
     }
 
     /// How many executors have left so far.
@@ -109,7 +105,7 @@ impl GuardedClusterState {
 
     /// The cores of every executor, free ones counted from the tasks that run.
     pub async fn cores(&self, jobs: &RunningJobs) -> Vec<ExecutorCores> {
-        let held = cores_held(jobs).await;
+        let held = self.cores_held(jobs).await;
         let executors = self.inner.registered_executor_metadata().await;
         let mut cores: Vec<ExecutorCores> = executors
             .into_iter()
@@ -124,7 +120,7 @@ impl GuardedClusterState {
     }
 
     /// Executors that may get tasks, with their cores and free cores.
-    async fn budgets(&self, jobs: &RunningJobs, alive: Option<HashSet<String>>) -> Budgets {
+    pub(super) async fn budgets(&self, jobs: &RunningJobs, alive: Option<HashSet<String>>) -> Budgets {
         let mut cores: HashMap<String, ExecutorCores> =
             self.cores(jobs).await.into_iter().map(|cores| (cores.id.clone(), cores)).collect();
         let executors = self.inner.registered_executor_metadata().await;
@@ -132,7 +128,7 @@ impl GuardedClusterState {
         let may = |id: &String| {
             let is_alive = alive.as_ref().is_none_or(|alive| alive.contains(id));
             let is_leaving = members.get(id).is_some_and(|member| member.is_leaving);
-            is_alive && !is_leaving && !fences.fenced.contains(id) && !fences.dismissed.contains(id)
+            is_alive && !is_leaving && !fences.holds(id)
         };
         let mut budgets = Budgets::default();
         for executor in executors.into_iter().filter(|executor| may(&executor.id)) {
@@ -142,6 +138,53 @@ impl GuardedClusterState {
             }
         }
         budgets
+    }
+
+    /// Jobs with work that waits, in the order of submission: that is the order of their names (`scheduler.rs`).
+    async fn waiting_jobs(&self, jobs: &RunningJobs) -> Vec<WaitingJob> {
+        let held: HashMap<JobId, u32> =
+            self.cores_held(jobs).await.into_iter().map(|(id, by)| (id, by.values().sum())).collect();
+        let mut waiting = Vec::new();
+        for (id, job) in jobs {
+            let mut graph = job.execution_graph.write().await;
+            // A stage whose inputs are there has no tasks to give before this.
+            graph.revive();
+            if graph.available_tasks() > 0 {
+                let held = held.get(id).copied().unwrap_or_default();
+                waiting.push(WaitingJob { id: id.clone(), held, waiting: Waiting::of(graph.as_ref()) });
+            }
+        }
+        waiting.sort_by(|a, b| a.id.cmp(&b.id));
+        waiting
+    }
+
+    /// Cores that the running tasks of every job hold, by executor.
+    async fn cores_held(&self, jobs: &RunningJobs) -> Vec<(JobId, HashMap<String, u32>)> {
+        let sliced = self.sliced.read().clone();
+        let mut held = Vec::with_capacity(jobs.len());
+        for (id, job) in jobs {
+            let graph = job.execution_graph.read().await;
+            let mut by_executor: HashMap<String, u32> = HashMap::new();
+            for task in graph.running_tasks() {
+                let key = TaskKey { job_id: id.clone(), stage_id: task.stage_id, task_id: task.task_id };
+                let cores = sliced.get(&key).copied().or_else(|| graph.task_vcores(task.stage_id, task.task_id));
+                *by_executor.entry(task.executor_id).or_default() += cores.unwrap_or(1);
+            }
+            held.push((id.clone(), by_executor));
+        }
+        held
+    }
+
+    /// Remembers the cores of tasks that Ballista does not know. A stage that runs again has tasks of the same names.
+    pub(super) fn remember(&self, bound: &[BoundTask], jobs: &RunningJobs) {
+        let mut sliced = self.sliced.write();
+        sliced.retain(|key, _| jobs.contains_key(&key.job_id));
+        for (_, task) in bound {
+            match task.global_input_partition_ids.len() > task.vcores_consumed as usize {
+                true => sliced.insert(task.key.clone(), task.vcores_consumed),
+                false => sliced.remove(&task.key),
+            };
+        }
     }
 }
 
@@ -158,29 +201,9 @@ impl ClusterState for GuardedClusterState {
         executors: Option<HashSet<String>>,
     ) -> Result<Vec<BoundTask>> {
         let mut budgets = self.budgets(&active_jobs, executors).await;
-        let waiting = waiting_jobs(&active_jobs).await;
-        let Some(share) = budgets.share(waiting.len()) else {
-            return Ok(Vec::new());
-        };
-        if let ([job], true) = (waiting.as_slice(), active_jobs.len() == 1) {
-            let slice = job.waiting.slice(budgets.total, |id| budgets.cores_of(id));
-            return budgets.bind(&distribution, &active_jobs, &job.id, Allowance { cores: u32::MAX, slice }).await;
-        }
-        let mut bound = Vec::new();
-        // Those that hold least come first, the oldest of them before the others; what they leave goes by age alone.
-        let mut by_need: Vec<&WaitingJob> = waiting.iter().collect();
-        by_need.sort_by_key(|job| job.held);
-        for job in by_need {
-            let allowance = share.saturating_sub(job.held);
-            bound.extend(
-                budgets.bind(&distribution, &active_jobs, &job.id, Allowance { cores: allowance, slice: 1 }).await?,
-            );
-        }
-        for job in &waiting {
-            bound.extend(
-                budgets.bind(&distribution, &active_jobs, &job.id, Allowance { cores: u32::MAX, slice: 1 }).await?,
-            );
-        }
+        let waiting = self.waiting_jobs(&active_jobs).await;
+        let bound = bound(&mut budgets, &waiting, &distribution, &active_jobs).await?;
+        self.remember(&bound, &active_jobs);
         Ok(bound)
     }
 
@@ -189,7 +212,7 @@ impl ClusterState for GuardedClusterState {
     }
 
     async fn register_executor(&self, metadata: ExecutorMetadata, spec: ExecutorData) -> Result<()> {
-        if self.fences.read().dismissed.contains(&metadata.id) {
+        if self.fences.read().is_dismissed(&metadata.id) {
             return Err(BallistaError::Configuration(format!("executor {} has left", metadata.id)));
         }
         self.inner.register_executor(metadata.clone(), spec).await?;
@@ -225,6 +248,8 @@ impl ClusterState for GuardedClusterState {
     async fn remove_executor(&self, executor_id: &str) -> Result<()> {
         self.departures.fetch_add(1, Ordering::AcqRel);
         self.members.write().remove(executor_id);
+        // Should it come back, it gets tasks until somebody decides anew.
+        self.fences.write().unfence(executor_id);
         self.inner.remove_executor(executor_id).await
     }
 
@@ -249,113 +274,30 @@ struct WaitingJob {
     waiting: Waiting,
 }
 
-/// Jobs with work that waits, in the order of submission: that is the order of their names (`scheduler.rs`).
-async fn waiting_jobs(jobs: &RunningJobs) -> Vec<WaitingJob> {
-    let held: HashMap<JobId, u32> =
-        cores_held(jobs).await.into_iter().map(|(id, by)| (id, by.values().sum())).collect();
-    let mut waiting = Vec::new();
-    for (id, job) in jobs {
-        let mut graph = job.execution_graph.write().await;
-        // A stage whose inputs are there has no tasks to give before this.
-        graph.revive();
-        if graph.available_tasks() > 0 {
-            let held = held.get(id).copied().unwrap_or_default();
-            waiting.push(WaitingJob { id: id.clone(), held, waiting: Waiting::of(graph.as_ref()) });
-        }
+/// Binds tasks of the jobs that wait.
+async fn bound(
+    budgets: &mut Budgets,
+    waiting: &[WaitingJob],
+    distribution: &TaskDistributionPolicy,
+    jobs: &RunningJobs,
+) -> Result<Vec<BoundTask>> {
+    let Some(share) = budgets.share(waiting.len()) else {
+        return Ok(Vec::new());
+    };
+    if let ([job], true) = (waiting, jobs.len() == 1) {
+        let slice = job.waiting.slice(budgets.total, |id| budgets.cores_of(id));
+        return budgets.bind(distribution, jobs, &job.id, Allowance { cores: u32::MAX, slice }).await;
     }
-    waiting.sort_by(|a, b| a.id.cmp(&b.id));
-    waiting
-}
-
-/// Cores that the running tasks of every job hold, by executor.
-async fn cores_held(jobs: &RunningJobs) -> Vec<(JobId, HashMap<String, u32>)> {
-    let mut held = Vec::with_capacity(jobs.len());
-    for (id, job) in jobs {
-        let graph = job.execution_graph.read().await;
-        let mut by_executor: HashMap<String, u32> = HashMap::new();
-        for task in graph.running_tasks() {
-            let cores = graph.task_vcores(task.stage_id, task.task_id).unwrap_or(1);
-            *by_executor.entry(task.executor_id).or_default() += cores;
-        }
-        held.push((id.clone(), by_executor));
+    let mut bound = Vec::new();
+    // Those that hold least come first, the oldest of them before the others; what they leave goes by age alone.
+    let mut by_need: Vec<&WaitingJob> = waiting.iter().collect();
+    by_need.sort_by_key(|job| job.held);
+    for job in by_need {
+        let allowance = share.saturating_sub(job.held);
+        bound.extend(budgets.bind(distribution, jobs, &job.id, Allowance { cores: allowance, slice: 1 }).await?);
     }
-    held
-}
-
-/// What a job may take.
-#[derive(Debug, Clone, Copy)]
-struct Allowance {
-    cores: u32,
-    /// Partitions for each of them.
-    slice: u32,
-}
-
-/// Executors and their free cores, while tasks are bound.
-#[derive(Default)]
-struct Budgets {
-    total: u32,
-    free: BTreeMap<String, (ExecutorMetadata, u32)>,
-}
-
-impl Budgets {
-    /// All cores of an executor.
-    fn cores_of(&self, id: &str) -> Option<u32> {
-        self.free.get(id).map(|(executor, _)| executor.specification.vcores)
+    for job in waiting {
+        bound.extend(budgets.bind(distribution, jobs, &job.id, Allowance { cores: u32::MAX, slice: 1 }).await?);
     }
-
-    /// The cores that each of so many jobs can claim, if there are jobs and free cores.
-    fn share(&self, jobs: usize) -> Option<u32> {
-        let jobs = u32::try_from(jobs).unwrap_or(u32::MAX);
-        let has_free = self.free.values().any(|(_, free)| *free > 0);
-        (jobs > 0 && has_free).then(|| self.total.div_ceil(jobs).max(1))
-    }
-
-    /// Binds tasks of one job.
-    async fn bind(
-        &mut self,
-        distribution: &TaskDistributionPolicy,
-        jobs: &RunningJobs,
-        id: &JobId,
-        allowance: Allowance,
-    ) -> Result<Vec<BoundTask>> {
-        let offered = self.offer(allowance.cores);
-        let Some(job) = jobs.get(id).filter(|_| !offered.is_empty()) else {
-            return Ok(Vec::new());
-        };
-        // What binds tasks in Ballista cannot be called but through a state that has just these executors.
-        let scratch = InMemoryClusterState::default();
-        for (executor_id, cores) in offered {
-            if let Some((metadata, _)) = self.free.get(&executor_id) {
-                let partitions = cores.saturating_mul(allowance.slice);
-                let data = ExecutorData { executor_id, total_vcores: partitions, available_vcores: partitions };
-                scratch.register_executor(metadata.clone(), data).await?;
-            }
-        }
-        let only = Arc::new(HashMap::from([(id.clone(), job.clone())]));
-        let bound = scratch.bind_schedulable_tasks(distribution.clone(), only, None).await?;
-        for (executor, task) in &bound {
-            if let Some((_, free)) = self.free.get_mut(executor) {
-                *free = free.saturating_sub(task.vcores_consumed.div_ceil(allowance.slice));
-            }
-        }
-        Ok(bound)
-    }
-
-    /// So many of the free cores, spread over the executors with most of them.
-    fn offer(&self, allowance: u32) -> BTreeMap<String, u32> {
-        let free = self.free.iter().filter(|(_, (_, free))| *free > 0);
-        let mut left: BTreeMap<&String, u32> = free.map(|(id, (_, free))| (id, *free)).collect();
-        if u64::from(allowance) >= left.values().map(|free| u64::from(*free)).sum() {
-            return left.into_iter().map(|(id, free)| (id.clone(), free)).collect();
-        }
-        let mut offered = BTreeMap::new();
-        for _ in 0..allowance {
-            let most = left.iter_mut().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(a.0)));
-            if let Some((id, free)) = most.filter(|(_, free)| **free > 0) {
-                *free -= 1;
-                *offered.entry((*id).clone()).or_default() += 1;
-            }
-        }
-        offered
-    }
+    Ok(bound)
 }

@@ -10,12 +10,14 @@
 //! several outputs of a partition only the last is read, answers of jobs that may have counted twice are thrown away
 //! (`outputs.rs`), and jobs of which nothing runs nor can run are begun anew (`standstill.rs`).
 
+mod budgets;
 pub mod cancellation;
 pub mod connections;
 pub mod delivery;
 mod drain;
 pub mod error;
 pub mod executor;
+mod fences;
 #[cfg(test)]
 mod guard_tests;
 pub mod guarded_state;

@@ -18,6 +18,9 @@ use tokio::runtime::Handle;
 use super::cancellation::{CancellableExec, Cancellation, Slot};
 use crate::codec::prepared;
 
+/// A stage, and the plan that it executes.
+pub(super) type MadeStage = (Arc<dyn QueryStageExecutor>, Arc<dyn ExecutionPlan>);
+
 /// What a stage is made with, beside its plan.
 pub(super) struct StageOrder {
     pub engine: Arc<DefaultExecutionEngine>,
@@ -29,11 +32,7 @@ pub(super) struct StageOrder {
 
 impl StageOrder {
     /// The stage, whose streams are cut when it is cancelled.
-    pub fn make(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        cancellation: &Arc<Cancellation>,
-    ) -> Result<Arc<dyn QueryStageExecutor>> {
+    pub fn make(&self, plan: Arc<dyn ExecutionPlan>, cancellation: &Arc<Cancellation>) -> Result<MadeStage> {
         let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
         for input in plan.children() {
             let (input, _) = interruptible(Arc::clone(input), &cancellation.interruption)?;
@@ -41,20 +40,22 @@ impl StageOrder {
         }
         let plan = plan.replace_children(inputs, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))?;
         let (job, stage, task) = self.slot.clone();
-        let partitions = self.partitions.clone();
-        self.engine.create_query_stage_exec(job, stage, task, partitions, plan, &self.work_dir, &self.config)
+        let (partitions, inputs) = (self.partitions.clone(), Arc::clone(&plan));
+        let made =
+            self.engine.create_query_stage_exec(job, stage, task, partitions, plan, &self.work_dir, &self.config)?;
+        Ok((made, inputs))
     }
 }
 
 /// A stage that is made, or can be made later.
 pub(super) struct StageInPreparation {
-    made: OnceLock<Arc<dyn QueryStageExecutor>>,
+    made: OnceLock<MadeStage>,
     later: Option<(StageOrder, Arc<dyn ExecutionPlan>)>,
 }
 
 impl StageInPreparation {
     /// One that is made.
-    pub fn made(stage: Arc<dyn QueryStageExecutor>) -> Self {
+    pub fn made(stage: MadeStage) -> Self {
         Self { made: OnceLock::from(stage), later: None }
     }
 
@@ -65,7 +66,7 @@ impl StageInPreparation {
 
     /// The stage, if it is made.
     pub fn get(&self) -> Option<&Arc<dyn QueryStageExecutor>> {
-        self.made.get()
+        self.made.get().map(|(stage, _)| stage)
     }
 
     /// The stage, made if it is not; it is waited for on a thread beside `threads`.
@@ -74,9 +75,9 @@ impl StageInPreparation {
         context: &Arc<TaskContext>,
         threads: &Handle,
         cancellation: &Arc<Cancellation>,
-    ) -> Result<Arc<dyn QueryStageExecutor>> {
+    ) -> Result<MadeStage> {
         if let Some(made) = self.made.get() {
-            return Ok(Arc::clone(made));
+            return Ok(made.clone());
         }
         let Some((order, plan)) = &self.later else {
             return Err(DataFusionError::Internal("expected a stage or its plan, found neither".to_string()));
@@ -85,7 +86,7 @@ impl StageInPreparation {
         let plan = threads.spawn_blocking(move || prepared(plan, &context)).await;
         let plan = plan.map_err(|error| DataFusionError::Internal(format!("a plan was not read: {error}")))??;
         let made = order.make(plan, cancellation)?;
-        Ok(Arc::clone(self.made.get_or_init(|| made)))
+        Ok(self.made.get_or_init(|| made).clone())
     }
 }
 

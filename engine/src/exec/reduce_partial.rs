@@ -155,6 +155,12 @@ impl GridReducePartialExec {
         &self.turns
     }
 
+    /// Lets no more partitions work at once than so many threads, before the first is asked for: each holds the memory of
+    /// a core.
+    pub fn narrow(&self, threads: usize) {
+        self.turns.narrow(threads);
+    }
+
     /// The first phase over `input`, a plan that gives the blocks of `work`.
     pub fn new(
         input: Arc<dyn ExecutionPlan>,

@@ -40,6 +40,13 @@ impl Turns {
         }
     }
 
+    /// Lets no more partitions work than so many threads, for an execution that has yet to begin.
+    pub fn narrow(&self, threads: usize) {
+        let spare = self.working.available_permits().saturating_sub(threads.max(1));
+        self.working.forget_permits(spare);
+        self.started.forget_permits(2 * spare);
+    }
+
     /// From now on every state is told to have been taken.
     pub fn take_states(&self) {
         self.are_states_taken.store(true, Ordering::Relaxed);
@@ -83,6 +90,7 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
     use futures::future::join_all;
 
     use super::*;
@@ -108,6 +116,20 @@ mod tests {
         let turns = Turns::new(1);
         turns.take_states();
         assert_eq!(order(&turns, (0..9).rev()).await, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[tokio::test]
+    async fn no_more_work_than_the_turns_were_narrowed_to() {
+        let turns = Turns::new(4);
+        turns.narrow(6);
+        assert_eq!((turns.working.available_permits(), turns.started.available_permits()), (4, 8));
+        turns.narrow(1);
+        let _started = [turns.start(0).await, turns.start(1).await];
+        assert!(turns.start(2).now_or_never().is_none(), "a third one has started");
+        let working = turns.work().await;
+        assert!(turns.work().now_or_never().is_none(), "a second one works");
+        drop(working);
+        assert!(turns.work().now_or_never().flatten().is_some(), "nobody works");
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod play;
 mod random_losses;
+mod slices;
 mod submission;
 
 use std::collections::HashMap;
