@@ -27,6 +27,7 @@ mod job_names;
 pub mod job_observer;
 pub mod local;
 pub mod measured;
+mod notices;
 pub mod outputs;
 pub mod outside;
 pub(crate) mod places;

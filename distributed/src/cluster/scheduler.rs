@@ -8,8 +8,6 @@ use std::time::Duration;
 use ballista_core::JobId;
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
-use ballista_core::serde::protobuf::ExecutorStoppedParams;
-use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use ballista_core::serde::protobuf::task_status::Status;
 use ballista_scheduler::cluster::memory::InMemoryJobState;
 use ballista_scheduler::cluster::{BallistaCluster, JobState};
@@ -47,7 +45,7 @@ const EXECUTOR_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often those are looked for.
 const SWEEP: Duration = Duration::from_secs(2);
 
-/// Jobs fail when all executors are lost and none comes back in this time.
+/// Children of this process come back in this time after all of them were lost, or never.
 const NO_EXECUTORS_GRACE: Duration = Duration::from_secs(30);
 
 /// What ended jobs were is forgotten after this, if nobody has done it before.
@@ -70,12 +68,15 @@ pub struct SchedulerSettings {
     pub codec: PlanCodec,
     /// Whether Ballista's REST answers; for this machine alone, even with a secret.
     pub has_rest: bool,
+    /// Jobs fail when all executors are lost and none comes back in this time.
+    pub no_executors_grace: Duration,
 }
 
 impl SchedulerSettings {
     /// A scheduler for this machine alone, without REST.
     pub fn new(codec: PlanCodec) -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), secret: None, codec, has_rest: false }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { listen, secret: None, codec, has_rest: false, no_executors_grace: NO_EXECUTORS_GRACE }
     }
 }
 
@@ -223,16 +224,6 @@ impl Scheduler {
         Err(ClusterError::Missing { expected, found, seconds: patience.as_secs() })
     }
 
-    /// An executor is known to have ended: its tasks run elsewhere from now on.
-    pub async fn executor_ended(&self, id: &str, reason: &str) -> Result<(), ClusterError> {
-        self.state.dismiss(id);
-        let closed = |_| ClusterError::Closed;
-        let mut client = SchedulerGrpcClient::connect(format!("http://{}", self.local)).await.map_err(closed)?;
-        let params = ExecutorStoppedParams { executor_id: id.to_string(), reason: reason.to_string() };
-        client.executor_stopped(params).await.map_err(|status| ClusterError::Ballista(status.message().to_string()))?;
-        Ok(())
-    }
-
     /// Where jobs of a session are planned: with its settings and its name.
     pub(super) fn session(&self, config: SessionConfig, id: &str) -> Arc<SessionContext> {
         let config = config.upgrade_for_ballista();
@@ -369,7 +360,7 @@ fn config(settings: &SchedulerSettings, address: SocketAddr, links: Option<&Arc<
         expire_dead_executor_interval_seconds: SWEEP.as_secs(),
         // With more, the scheduler would believe in shuffled data that left with its executor.
         executor_termination_grace_period: 0,
-        no_executors_grace_period_seconds: NO_EXECUTORS_GRACE.as_secs(),
+        no_executors_grace_period_seconds: settings.no_executors_grace.as_secs(),
         // A slow reader may come for the last partition hours after the first: whoever ran a job removes its data.
         finished_job_data_clean_up_interval_seconds: 0,
         finished_job_state_clean_up_interval_seconds: JOB_STATE_KEPT.as_secs(),

@@ -158,8 +158,10 @@ impl Rounds {
     async fn act(&mut self, asked: &Asked, decision: &Decision) {
         let fences = Arc::clone(self.observer.scheduler().state());
         for id in &decision.resume {
-            fences.unfence(id);
-            self.observer.resumes(id);
+            // One that cannot be taken back now is in the next round.
+            if self.observer.scheduler().take_back(id).await.is_ok() {
+                self.observer.resumes(id);
+            }
         }
         if Instant::now() >= self.may_start_at {
             for _ in 0..decision.start {

@@ -1,8 +1,10 @@
 //! A cluster that adapts: executors come for a burst of queries and go after it; statements speak of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::util::display::array_value_to_string;
 use futures::TryStreamExt;
 use quarray_distributed::cluster::Program;
 use quarray_distributed::control::{ClusterSettings, LocalClusters};
@@ -24,6 +26,9 @@ const PAUSE_MS: u32 = 200;
 const RISE: Duration = Duration::from_secs(3);
 /// They are as few as before within this time after the last query.
 const FALL: Duration = Duration::from_secs(20);
+
+/// A query of a few seconds that has not ended after this never will.
+const STALLED: Duration = Duration::from_secs(40);
 
 /// A session that speaks of clusters, and where their files are.
 struct Speaker {
@@ -72,7 +77,7 @@ pub fn executors_come_and_go_with_a_burst() -> TestResult {
         let context = plans::session()?;
         let expected = plans::local(&context, SUM_SQL).await?;
         let start = Instant::now();
-        let scan = Pace { pause_ms: PAUSE_MS, is_busy: false, trace: Some(trace.path().to_path_buf()) };
+        let scan = Pace { pause_ms: PAUSE_MS, trace: Some(trace.path().to_path_buf()), ..Pace::default() };
         let query = || async {
             let plan = plans::plan(&context, SUM_SQL, scan.clone(), Pace::default()).await?;
             let stream = backend.execute(plan, plans::task(&context)).await?;
@@ -198,9 +203,62 @@ pub fn a_job_is_cancelled_by_its_id() -> TestResult {
     speaker.finish()
 }
 
+/// An executor that holds shuffled data and waits to leave is taken back: the query goes on.
+pub fn an_executor_that_is_taken_back_works_on() -> TestResult {
+    let speaker = Speaker::new()?;
+    let (clusters, session) = (&speaker.clusters, &speaker.session);
+    speaker.runtime.block_on(async {
+        done(session, "CREATE CLUSTER pc WITH (min = 1, max = 1, cores = 1, memory = '256 MiB')").await?;
+        let backend = clusters.backend("pc").await.ok_or("no cluster")?;
+        let context = plans::session()?;
+        let expected = plans::local(&context, SUM_SQL).await?;
+        let plan = plans::plan(&context, SUM_SQL, Pace::pause(100), Pace::default()).await?;
+        let query = async {
+            let stream = backend.execute(plan, plans::task(&context)).await?;
+            plans::rows(&stream.try_collect::<Vec<_>>().await?)
+        };
+        let take_back = async {
+            until(session, "SHOW JOBS", |job| job.get("partitions_done").is_some_and(|done| done != "0")).await?;
+            done(session, "ALTER CLUSTER pc SCALE TO 0").await?;
+            let is_waiting = |executor: &Row| executor.get("state").is_some_and(|state| state == "leaving");
+            let is_free = |executor: &Row| executor.get("free_cores").is_some_and(|free| free == "1");
+            until(session, "SHOW EXECUTORS", |executor| is_waiting(executor) && is_free(executor)).await?;
+            let jobs = texts(session, "SHOW JOBS", "id").await?.len();
+            done(session, "ALTER CLUSTER pc SCALE TO 1").await?;
+            if jobs == 1 { TestResult::Ok(()) } else { Err("the query has ended before".into()) }
+        };
+        let both = async { tokio::join!(query, take_back) };
+        let ended = tokio::time::timeout(STALLED, both).await;
+        let (found, taken_back) = ended.map_err(|_| format!("nothing has come in {STALLED:?}"))?;
+        taken_back?;
+        if found? == expected { TestResult::Ok(()) } else { Err("a wrong sum".into()) }
+    })?;
+    speaker.finish()
+}
+
 async fn executors(session: &Session) -> TestResult<usize> {
     let states = texts(session, "SHOW EXECUTORS FROM burst", "state").await?;
     Ok(states.iter().filter(|state| *state != "starting").count())
+}
+
+/// The columns of a row, as texts.
+type Row = BTreeMap<String, String>;
+
+/// Waits until an answer is one row, which is as it is told.
+async fn until(session: &Session, query: &str, is_met: impl Fn(&Row) -> bool) -> TestResult {
+    loop {
+        let batches = session.query(query).await?.into_rows()?.collect().await?;
+        if let [batch] = batches.as_slice()
+            && batch.num_rows() == 1
+        {
+            let names = batch.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+            let texts = batch.columns().iter().map(|column| array_value_to_string(column, 0));
+            if is_met(&names.into_iter().zip(texts.collect::<Result<Vec<_>, _>>()?).collect()) {
+                return Ok(());
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// A column of texts of an answer.

@@ -49,6 +49,7 @@ const TESTS: &[Test] = &[
     ("statements_about_clusters", bursts::statements_about_clusters),
     ("a_job_is_cancelled_by_its_id", bursts::a_job_is_cancelled_by_its_id),
     ("executors_come_and_go_with_a_burst", bursts::executors_come_and_go_with_a_burst),
+    ("an_executor_that_is_taken_back_works_on", bursts::an_executor_that_is_taken_back_works_on),
     ("shuffled_data_is_carried", carried::shuffled_data_is_carried),
     ("children_of_a_guarded_scheduler", hosts::children_of_a_guarded_scheduler),
     ("hosts_without_a_secret", hosts::hosts_without_a_secret),

@@ -8,6 +8,7 @@ mod places;
 mod provider;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use name::executor_name;
 pub use provider::OutsideExecutors;
@@ -16,6 +17,9 @@ use super::error::ClusterError;
 use super::local::Threads;
 use super::scheduler::{Scheduler, SchedulerSettings};
 use crate::backend::ClusterBackend;
+
+/// When all executors were lost, jobs wait so long for the next: whoever starts it may need a machine for it first.
+const NO_EXECUTORS_GRACE: Duration = Duration::from_secs(600);
 
 /// A scheduler in this process, and the executors that have come to it. They outlive it, and come to its successor.
 #[derive(Debug)]
@@ -30,6 +34,7 @@ impl OutsideCluster {
     /// Listens for executors; nobody needs to be there yet.
     pub async fn start(settings: SchedulerSettings) -> Result<Self, ClusterError> {
         let threads = Threads::start()?;
+        let settings = SchedulerSettings { no_executors_grace: NO_EXECUTORS_GRACE, ..settings };
         let scheduler = threads.run(Scheduler::start(settings)).await?;
         let provider = Arc::new(OutsideExecutors::new(Arc::clone(&scheduler)));
         Ok(Self { provider, scheduler, _threads: threads })
