@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::MESSAGE_BYTES_MAX;
 use super::error::ClusterError;
+use super::leftovers::clear_away;
 use super::measured::JobSummary;
 use super::outputs::{holders, is_tainted, last_locations};
 use super::recorded;
@@ -39,9 +40,6 @@ const CANCELLED: &str = "Cancelled";
 
 /// A message has this much room for what is not the plan.
 const MESSAGE_ROOM: usize = 4 << 20;
-
-/// What a cancelled job leaves is removed at once, and again after each of these: its tasks may take a moment to end.
-const LEFTOVERS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 
 /// Planning stages is a matter of milliseconds.
 const PLANNING_PATIENCE: Duration = Duration::from_secs(60);
@@ -152,7 +150,7 @@ impl Order {
                 return Err(Ending::Lost("its stages had lost track of each other".to_string()));
             }
         };
-        job.is_over = true;
+        job.standing = if ended.is_ok() { Standing::Done } else { Standing::GivenUp };
         match ended {
             Ok(success) => self.finish(job, success).await,
             // Whoever has cancelled it does not want it to run again, whatever else came to pass.
@@ -179,7 +177,7 @@ impl Order {
         if let Some(query) = self.query() {
             query.add_job(id.as_ref());
         }
-        Ok(Job { scheduler: Arc::clone(&self.scheduler), id, is_over: false })
+        Ok(Job { scheduler: Arc::clone(&self.scheduler), id, standing: Standing::Runs })
     }
 
     async fn finish(&self, job: Job, success: SuccessfulJob) -> Result<FinishedJob, Ending> {
@@ -235,30 +233,44 @@ async fn wait(mut news: mpsc::Receiver<JobStatus>) -> Result<Result<SuccessfulJo
 struct Job {
     scheduler: Arc<Scheduler>,
     id: JobId,
-    is_over: bool,
+    standing: Standing,
+}
+
+/// How far a job has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Runs,
+    /// It has failed or was cancelled; some of its tasks may still be at work.
+    GivenUp,
+    Done,
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
-        if self.is_over {
-            return self.scheduler.forget(&self.id);
-        }
         let (scheduler, id) = (Arc::clone(&self.scheduler), self.id.clone());
-        self.scheduler.threads.spawn(async move {
-            // A job cannot be cancelled before it is planned.
-            let is_planned = async {
-                while scheduler.is_unplanned(&id).await {
-                    tokio::time::sleep(PLANNING_POLL).await;
-                }
-            };
-            // Whether it was planned in this time or not, cancelling is all that can be done.
-            let _ = tokio::time::timeout(PLANNING_PATIENCE, is_planned).await;
-            // It fails only when the scheduler has ended, and its jobs with it.
-            let _ = scheduler.server.cancel_job(id.clone()).await;
-            for pause in LEFTOVERS {
-                tokio::time::sleep(pause).await;
-                scheduler.forget(&id);
-            }
-        });
+        match self.standing {
+            Standing::Done => self.scheduler.forget(&self.id),
+            Standing::GivenUp => drop(self.scheduler.threads.spawn(clear_away(Arc::downgrade(&scheduler), id))),
+            Standing::Runs => drop(self.scheduler.threads.spawn(async move {
+                cancel(&scheduler, &id).await;
+                let weak = Arc::downgrade(&scheduler);
+                // Nothing that is still to be cleared away keeps the scheduler.
+                drop(scheduler);
+                clear_away(weak, id).await;
+            })),
+        }
     }
+}
+
+/// Cancels a job, which cannot be done before it is planned.
+async fn cancel(scheduler: &Scheduler, id: &JobId) {
+    let is_planned = async {
+        while scheduler.is_unplanned(id).await {
+            tokio::time::sleep(PLANNING_POLL).await;
+        }
+    };
+    // Whether it was planned in this time or not, cancelling is all that can be done.
+    let _ = tokio::time::timeout(PLANNING_PATIENCE, is_planned).await;
+    // It fails only when the scheduler has ended, and its jobs with it.
+    let _ = scheduler.server.cancel_job(id.clone()).await;
 }

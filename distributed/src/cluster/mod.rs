@@ -25,6 +25,7 @@ pub mod job;
 pub mod job_counts;
 mod job_names;
 pub mod job_observer;
+mod leftovers;
 pub mod local;
 pub mod measured;
 mod notices;

@@ -25,7 +25,7 @@ pub fn cancelled() -> TestResult {
     for is_busy in [false, true] {
         let trace = tempfile::NamedTempFile::new()?;
         setting.run(async {
-            let scan = Pace { pause_ms: 100, is_busy, trace: Some(trace.path().to_path_buf()) };
+            let scan = Pace { pause_ms: 100, is_busy, trace: Some(trace.path().to_path_buf()), reading_ms: 0 };
             let plan = plans::plan(&setting.session, GROUPS_SQL, scan, Pace::default()).await?;
             let mut stream = setting.cluster.backend().execute(plan, plans::task(&setting.session)).await?;
             tokio::select! {
@@ -53,6 +53,46 @@ pub fn cancelled() -> TestResult {
             if setting.rows(plan).await? == expected { Ok(()) } else { Err("a wrong sum".into()) }
         })?;
     }
+    setting.finish()
+}
+
+/// A task is not found by who cancels it while its plan is read. It ends all the same, and leaves no file: the executor,
+/// which waits for both before it leaves, does so.
+pub fn cancelled_while_a_plan_is_read() -> TestResult {
+    let setting = Setting::new(1, 1)?;
+    let trace = tempfile::NamedTempFile::new()?;
+    setting.run(async {
+        let trace = trace.path().to_path_buf();
+        let scan = Pace { pause_ms: 60_000, is_busy: false, trace: Some(trace.clone()), reading_ms: 3_000 };
+        let plan = plans::plan(&setting.session, SUM_SQL, scan, Pace::default()).await?;
+        let mut stream = setting.cluster.backend().execute(plan, plans::task(&setting.session)).await?;
+        let is_given =
+            |stage: &ExecutionStage| matches!(stage, ExecutionStage::Running(stage) if !stage.task_infos.is_empty());
+        tokio::select! {
+            given = setting.wait_for_stage(is_given) => given?,
+            _ = stream.next() => return Err("it was faster than it can be".into()),
+        }
+        drop(stream);
+        if trace.metadata()?.len() > 0 {
+            return Err("its plan was read too soon".into());
+        }
+        let start = Instant::now();
+        while trace.metadata()?.len() == 0 {
+            if start.elapsed() > PATIENCE {
+                return Err("it has not begun".into());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let process = setting.process(setting.executors().first().ok_or("no executor")?)?;
+        kill(process, libc::SIGUSR1)?;
+        while is_there(process) {
+            if start.elapsed() > 3 * PATIENCE {
+                return Err("a cancelled task works on".into());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    })?;
     setting.finish()
 }
 
@@ -90,7 +130,7 @@ pub fn told_to_stop() -> TestResult {
 pub fn told_to_stop_twice() -> TestResult {
     let setting = Setting::new(1, 1)?;
     setting.run(async {
-        let deaf = Pace { pause_ms: 60_000, is_busy: true, trace: None };
+        let deaf = Pace { pause_ms: 60_000, is_busy: true, ..Pace::default() };
         let plan = plans::plan(&setting.session, SUM_SQL, deaf, Pace::default()).await?;
         let mut stream = setting.cluster.backend().execute(plan, plans::task(&setting.session)).await?;
         tokio::select! {

@@ -42,6 +42,7 @@ const TESTS: &[Test] = &[
     ("a_loss_is_noticed_at_once", guards::a_loss_is_noticed_at_once),
     ("who_holds_data_is_needed", guards::who_holds_data_is_needed),
     ("cancelled", leaving::cancelled),
+    ("cancelled_while_a_plan_is_read", leaving::cancelled_while_a_plan_is_read),
     ("told_to_stop", leaving::told_to_stop),
     ("told_to_stop_twice", leaving::told_to_stop_twice),
     ("their_parent_is_killed", leaving::their_parent_is_killed),

@@ -26,6 +26,8 @@ pub struct Pace {
     pub is_busy: bool,
     /// A file that grows by a byte a batch.
     pub trace: Option<PathBuf>,
+    /// How long its plan takes to be read, where it has come in a message.
+    pub reading_ms: u32,
 }
 
 impl Pace {
@@ -132,11 +134,14 @@ impl PhysicalExtensionCodec for SlowCodec {
             return self.ballista.try_decode(buffer, inputs, context, converter);
         };
         let text = std::str::from_utf8(ours).map_err(|_| wrong())?;
-        let mut parts = text.splitn(3, ' ');
+        let mut parts = text.splitn(4, ' ');
         let mut next = || parts.next().ok_or_else(wrong);
-        let (pause, busy, trace) = (next()?, next()?, next()?);
+        let (pause, busy, reading, trace) = (next()?, next()?, next()?, next()?);
+        let reading_ms = reading.parse().map_err(|_| wrong())?;
+        std::thread::sleep(Duration::from_millis(u64::from(reading_ms)));
         let trace = (!trace.is_empty()).then(|| PathBuf::from(trace));
-        let pace = Pace { pause_ms: pause.parse().map_err(|_| wrong())?, is_busy: busy == "true", trace };
+        let pause_ms = pause.parse().map_err(|_| wrong())?;
+        let pace = Pace { pause_ms, is_busy: busy == "true", trace, reading_ms };
         match inputs {
             [input] => Ok(Arc::new(SlowExec { input: Arc::clone(input), pace })),
             _ => Err(wrong()),
@@ -152,10 +157,10 @@ impl PhysicalExtensionCodec for SlowCodec {
         let Some(slow) = node.downcast_ref::<SlowExec>() else {
             return self.ballista.try_encode(node, buffer, converter);
         };
-        let Pace { pause_ms, is_busy, trace } = &slow.pace;
+        let Pace { pause_ms, is_busy, trace, reading_ms } = &slow.pace;
         let trace = trace.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         buffer.extend_from_slice(MARK);
-        buffer.extend_from_slice(format!("{pause_ms} {is_busy} {trace}").as_bytes());
+        buffer.extend_from_slice(format!("{pause_ms} {is_busy} {reading_ms} {trace}").as_bytes());
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! What Ballista does wrong when executors are lost, played on its own graphs, and the guards against it.
 
+mod given_up;
 mod play;
 mod random_losses;
 mod slices;
