@@ -25,7 +25,6 @@ pub struct ClusterBackend {
     scheduler: Arc<Scheduler>,
     name: Option<String>,
     /// Held for as long as somebody uses the cluster: whoever counts its holders knows whether anybody does.
-    #[allow(dead_code, reason = "held to be counted")]
     in_use: Option<Arc<()>>,
 }
 
@@ -57,7 +56,8 @@ impl ClusterBackend {
     }
 
     fn order(&self, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<Order> {
-        Ok(Order { scheduler: Arc::clone(&self.scheduler), plan: prepared(plan)?, context })
+        let (scheduler, in_use) = (Arc::clone(&self.scheduler), self.in_use.clone());
+        Ok(Order { scheduler, plan: prepared(plan)?, context, in_use })
     }
 }
 

@@ -46,7 +46,8 @@ pub fn deliver(order: Order) -> SendableRecordBatchStream {
 }
 
 struct Delivery {
-    order: Order,
+    /// Shared with what fetches: a use of the cluster counts once.
+    order: Arc<Order>,
     tries: Tries,
     state: State,
     /// Partitions that have been handed on.
@@ -68,7 +69,7 @@ enum State {
 impl Delivery {
     fn new(order: Order) -> Self {
         Self {
-            order,
+            order: Arc::new(order),
             tries: Tries::default(),
             state: State::Ordered,
             delivered: BTreeSet::new(),
@@ -105,7 +106,7 @@ impl Delivery {
         while self.fetches.len() < FETCHES_MAX
             && let Some((number, location)) = self.waiting.pop_front()
         {
-            self.fetches.push_back((number, SpawnedTask::spawn(fetch(self.order.clone(), number, location))));
+            self.fetches.push_back((number, SpawnedTask::spawn(fetch(Arc::clone(&self.order), number, location))));
         }
         let Some((number, fetched)) = self.fetches.pop_front() else {
             self.state = State::Over;
@@ -130,7 +131,7 @@ impl Delivery {
 }
 
 /// Brings one partition here.
-async fn fetch(order: Order, number: u32, location: PartitionLocation) -> Result<Spooled, ClusterError> {
+async fn fetch(order: Arc<Order>, number: u32, location: PartitionLocation) -> Result<Spooled, ClusterError> {
     let schema = order.plan.schema();
     let memory = MemoryConsumer::new("partition of a result").register(order.context.memory_pool());
     let mut spool = Spool::new(schema.clone(), memory);

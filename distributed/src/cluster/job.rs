@@ -56,6 +56,8 @@ pub struct Order {
     pub plan: Arc<dyn ExecutionPlan>,
     /// The session's settings, memory and name.
     pub context: Arc<TaskContext>,
+    /// Counted as a use of the cluster for as long as somebody waits for the result or reads it.
+    pub in_use: Option<Arc<()>>,
 }
 
 /// How often an order was tried, and what ended the last try.

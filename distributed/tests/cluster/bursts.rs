@@ -236,6 +236,27 @@ pub fn an_executor_that_is_taken_back_works_on() -> TestResult {
     speaker.finish()
 }
 
+/// A cluster stays for as long as somebody reads what it computes, whatever became of the session.
+pub fn a_cluster_is_not_dropped_under_its_jobs() -> TestResult {
+    let speaker = Speaker::new()?;
+    let (clusters, session) = (&speaker.clusters, &speaker.session);
+    speaker.runtime.block_on(async {
+        done(session, "CREATE CLUSTER pc WITH (min = 1, max = 1, memory = '256 MiB')").await?;
+        let backend = clusters.backend("pc").await.ok_or("no cluster")?;
+        let context = plans::session()?;
+        let expected = plans::local(&context, SUM_SQL).await?;
+        let plan = plans::plan(&context, SUM_SQL, Pace::pause(20), Pace::default()).await?;
+        let stream = backend.execute(plan, plans::task(&context)).await?;
+        drop(backend);
+        refused(session, "DROP CLUSTER pc", "in use by another session or query").await?;
+        if plans::rows(&stream.try_collect::<Vec<_>>().await?)? != expected {
+            return Err("a wrong sum".into());
+        }
+        done(session, "DROP CLUSTER pc").await
+    })?;
+    speaker.finish()
+}
+
 async fn executors(session: &Session) -> TestResult<usize> {
     let states = texts(session, "SHOW EXECUTORS FROM burst", "state").await?;
     Ok(states.iter().filter(|state| *state != "starting").count())

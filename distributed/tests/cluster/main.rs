@@ -51,6 +51,7 @@ const TESTS: &[Test] = &[
     ("a_job_is_cancelled_by_its_id", bursts::a_job_is_cancelled_by_its_id),
     ("executors_come_and_go_with_a_burst", bursts::executors_come_and_go_with_a_burst),
     ("an_executor_that_is_taken_back_works_on", bursts::an_executor_that_is_taken_back_works_on),
+    ("a_cluster_is_not_dropped_under_its_jobs", bursts::a_cluster_is_not_dropped_under_its_jobs),
     ("shuffled_data_is_carried", carried::shuffled_data_is_carried),
     ("children_of_a_guarded_scheduler", hosts::children_of_a_guarded_scheduler),
     ("hosts_without_a_secret", hosts::hosts_without_a_secret),

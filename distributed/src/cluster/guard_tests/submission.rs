@@ -32,7 +32,7 @@ async fn scheduler() -> TestResult<Arc<Scheduler>> {
 
 async fn order(scheduler: &Arc<Scheduler>) -> TestResult<Order> {
     let (scheduler, plan, context) = (Arc::clone(scheduler), plan(GROUPS_SQL).await?, session()?.task_ctx());
-    Ok(Order { scheduler, plan, context })
+    Ok(Order { scheduler, plan, context, in_use: None })
 }
 
 /// A job that runs and is none of these.
