@@ -12,6 +12,7 @@
 //! | `blocks.rs` | results as arrays: a tensor a column |
 //! | `prepared.rs`, `parameters.rs` | prepared statements and what is bound to them |
 //! | `put.rs`, `ingest.rs` | updates, parameters and whole tables from clients |
+//! | `received.rs` | what messages say of themselves, before they are read |
 //! | `options.rs` | what a client sets for its session |
 //! | `poll.rs` | statements that are asked about while they run |
 //! | `cancel.rs` | ending what runs |
@@ -31,6 +32,7 @@ pub(super) mod options;
 mod poll;
 mod prepared;
 mod put;
+mod received;
 mod results;
 mod seal;
 mod sql_info;

@@ -15,6 +15,7 @@ use tonic::{Status, Streaming};
 use super::cancel::unreadable;
 use super::ingest::ingest;
 use super::prepared::{bound_values, no_transactions};
+use super::received::Received;
 use super::statement::Statement;
 use crate::serve::failure;
 use crate::serve::service::StatementService;
@@ -87,13 +88,17 @@ fn check_transaction(id: Option<&[u8]>) -> Result<(), Status> {
     }
 }
 
-/// The batches that a client sends. Messages without a header tell nothing but the command.
+/// The batches that a client sends, of messages that are what they say. Those without a header tell nothing but the
+/// command.
 fn batches(
     first: FlightData,
     rest: Streaming<FlightData>,
 ) -> Pin<Box<dyn Stream<Item = Result<RecordBatch, Status>> + Send>> {
     let data = stream::iter([Ok(first)]).chain(rest);
-    let data = data.try_filter(|data| future::ready(!data.data_header.is_empty())).map_err(FlightError::from);
+    let data = data.try_filter(|data| future::ready(!data.data_header.is_empty()));
+    let mut received = Received::default();
+    let data = data.map(move |data| data.and_then(|data| received.check(&data).map(|()| data)));
+    let data = data.map_err(FlightError::from);
     let batches = FlightRecordBatchStream::new_from_flight_data(data);
     Box::pin(batches.map_err(|error| match error {
         FlightError::Tonic(status) => *status,
