@@ -1,4 +1,4 @@
-//! Memory for results that have been sent, and may be asked for again.
+//! Memory for what is kept: results that have been sent, and may be asked for again; values of parameters.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,11 +7,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// finds no room runs again.
 const BYTES_MAX: usize = 64 << 20;
 
-/// The bytes of results that a server keeps once they have been sent.
-#[derive(Debug, Default)]
-pub(in crate::serve) struct KeptBytes(AtomicUsize);
+/// Bytes that are kept, of so many at most.
+#[derive(Debug)]
+pub(in crate::serve) struct KeptBytes {
+    bytes: AtomicUsize,
+    most: usize,
+}
 
-/// Room for a result, until it is dropped.
+impl Default for KeptBytes {
+    /// Those of the results that a server keeps once they have been sent.
+    fn default() -> Self {
+        Self::new(BYTES_MAX)
+    }
+}
+
+/// Room for what is kept, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Room {
     kept: Arc<KeptBytes>,
@@ -19,17 +29,22 @@ pub(super) struct Room {
 }
 
 impl KeptBytes {
+    /// None yet, and never more than so many.
+    pub(super) fn new(most: usize) -> Self {
+        Self { bytes: AtomicUsize::new(0), most }
+    }
+
     /// Room for so many bytes, if there is.
     pub(super) fn room(self: &Arc<Self>, bytes: usize) -> Option<Room> {
-        let with = |kept: usize| kept.checked_add(bytes).filter(|kept| *kept <= BYTES_MAX);
-        let has_room = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, with).is_ok();
+        let with = |kept: usize| kept.checked_add(bytes).filter(|kept| *kept <= self.most);
+        let has_room = self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, with).is_ok();
         has_room.then(|| Room { kept: Arc::clone(self), bytes })
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.kept.0.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.kept.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
     }
 }
 

@@ -12,15 +12,20 @@ use arrow_flight::sql::{
     Any, ProstMessageExt,
 };
 use arrow_flight::{IpcMessage, SchemaAsIpc};
+use datafusion::common::ScalarValue;
+use datafusion::common::utils::memory::{RecordBatchMemoryCounter, get_record_batch_memory_size};
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use prost::Message;
 use prost::bytes::Bytes;
 use quarray_engine::session::StatementClass;
-use quarray_engine::{Error, Outcome};
+use quarray_engine::{Error, Outcome, Session};
 use tonic::Status;
 
 use super::cancel::unreadable;
+use super::kept::{KeptBytes, Room};
 use super::seal::SealedKind;
 use super::statement::{Statement, plan_schema};
 use crate::serve::failure;
@@ -34,35 +39,76 @@ const PREPARED_MAX: usize = 1000;
 /// A handle holds for so long; its statement ends with the session if nobody closes it.
 const HANDLE_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Bytes of the values that are bound at once.
+/// Bytes of the values that are bound at once, to all statements of a session.
 const BOUND_BYTES_MAX: usize = 64 << 20;
 
+/// Rows of values that are bound at once: a statement runs for each, and one without columns of bytes takes no memory.
+const BOUND_ROWS_MAX: usize = 1_000_000;
+
 /// The prepared statements of a session.
-#[derive(Default)]
 pub(in crate::serve) struct PreparedStatements {
     by_name: Mutex<HashMap<String, Arc<Prepared>>>,
+    bound: Arc<KeptBytes>,
 }
 
 /// A prepared statement.
 pub(in crate::serve) struct Prepared {
     text: Arc<str>,
-    bound: Mutex<Option<RecordBatch>>,
+    bound: Mutex<Option<(Arc<BoundValues>, Room)>>,
+}
+
+/// Values of parameters, a column each. They count as their session's for as long as someone has them.
+#[derive(Debug)]
+pub(in crate::serve) struct BoundValues {
+    rows: RecordBatch,
+    memory: MemoryReservation,
+}
+
+impl BoundValues {
+    /// How often the statement runs.
+    pub(super) fn count(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    /// The values of one run.
+    pub(super) fn row(&self, row: usize) -> Result<Vec<ScalarValue>, Error> {
+        let values = self.rows.columns().iter().map(|column| ScalarValue::try_from_array(column, row));
+        Ok(values.collect::<Result<_, _>>()?)
+    }
+}
+
+impl Default for PreparedStatements {
+    fn default() -> Self {
+        Self { by_name: Mutex::default(), bound: Arc::new(KeptBytes::new(BOUND_BYTES_MAX)) }
+    }
+}
+
+impl PreparedStatements {
+    /// Binds values to a statement in place of those before, which make room for them.
+    pub(super) fn bind(&self, prepared: &Prepared, values: Option<Arc<BoundValues>>) -> Result<(), Status> {
+        let mut bound = prepared.bound.lock();
+        *bound = None;
+        if let Some(values) = values {
+            let room = self.bound.room(values.memory.size()).ok_or_else(|| {
+                let message = format!("the values of all prepared statements have more than {BOUND_BYTES_MAX} bytes");
+                Status::resource_exhausted(format!("{message}: close some, or send fewer rows at once"))
+            })?;
+            *bound = Some((values, room));
+        }
+        Ok(())
+    }
 }
 
 impl Prepared {
     /// The statement with the values that are bound to it.
     pub(in crate::serve) fn statement(&self) -> Statement {
-        Statement { text: Arc::clone(&self.text), parameters: self.bound.lock().clone() }
-    }
-
-    /// The statement with these values, or without any.
-    pub(super) fn with(&self, parameters: Option<RecordBatch>) -> Statement {
+        let parameters = self.bound.lock().as_ref().map(|(values, _)| Arc::clone(values));
         Statement { text: Arc::clone(&self.text), parameters }
     }
 
-    /// Binds values in place of those before.
-    pub(super) fn bind(&self, values: Option<RecordBatch>) {
-        *self.bound.lock() = values;
+    /// The statement with these values, or without any.
+    pub(super) fn with(&self, parameters: Option<Arc<BoundValues>>) -> Statement {
+        Statement { text: Arc::clone(&self.text), parameters }
     }
 }
 
@@ -146,21 +192,40 @@ fn is_explain(text: &str) -> bool {
 
 /// Values that a client sends for the parameters of a statement, all rows as one batch; none where there are no columns.
 pub(super) async fn bound_values(
+    session: &Session,
     mut batches: impl Stream<Item = Result<RecordBatch, Status>> + Unpin,
-) -> Result<Option<RecordBatch>, Status> {
+) -> Result<Option<Arc<BoundValues>>, Status> {
+    let memory = MemoryConsumer::new("values of parameters").register(&session.context().runtime_env().memory_pool);
+    let no_room = |error: DataFusionError| failure::status(&Error::from(error));
     let mut parts: Vec<RecordBatch> = Vec::new();
-    let mut bytes = 0usize;
+    let mut counter = RecordBatchMemoryCounter::new();
+    let mut rows = 0usize;
     while let Some(batch) = batches.next().await.transpose()? {
-        bytes = bytes.saturating_add(batch.get_array_memory_size());
-        if bytes > BOUND_BYTES_MAX {
-            let message = format!("the values have more than {BOUND_BYTES_MAX} bytes: send fewer rows at once");
-            return Err(Status::resource_exhausted(message));
-        }
-        parts.push(batch);
+        rows = rows.saturating_add(batch.num_rows());
+        memory.try_grow(counter.count_batch(&batch)).map_err(no_room)?;
+        let most = match rows > BOUND_ROWS_MAX {
+            true => format!("at most {BOUND_ROWS_MAX} rows of values, found {rows}"),
+            false if counter.memory_usage() > BOUND_BYTES_MAX => {
+                format!("at most {BOUND_BYTES_MAX} bytes of values, found {}", counter.memory_usage())
+            }
+            false => {
+                parts.push(batch);
+                continue;
+            }
+        };
+        return Err(Status::resource_exhausted(format!("expected {most}: send fewer rows at once")));
     }
     let Some(first) = parts.first().filter(|first| first.num_columns() > 0) else { return Ok(None) };
+    if parts.len() == 1 {
+        return Ok(parts.pop().map(|rows| Arc::new(BoundValues { rows, memory })));
+    }
+    // They are there twice while they are put together.
+    memory.try_grow(counter.memory_usage()).map_err(no_room)?;
     let values = concat_batches(&first.schema(), &parts);
-    values.map(Some).map_err(|error| Status::invalid_argument(format!("the values are not of one kind: {error}")))
+    let rows = values.map_err(|error| Status::invalid_argument(format!("the values are not of one kind: {error}")))?;
+    drop(parts);
+    memory.try_resize(get_record_batch_memory_size(&rows)).map_err(no_room)?;
+    Ok(Some(Arc::new(BoundValues { rows, memory })))
 }
 
 /// A schema as an encapsulated message.

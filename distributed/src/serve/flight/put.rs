@@ -43,13 +43,13 @@ impl StatementService {
             }
             Command::CommandPreparedStatementUpdate(update) => {
                 let prepared = self.prepared(&session, &update.prepared_statement_handle)?;
-                let values = bound_values(batches).await?;
+                let values = bound_values(&session.session, batches).await?;
                 let statement = if values.is_some() { prepared.with(values) } else { prepared.statement() };
                 updated(self.update(&session, statement).await?)
             }
             Command::CommandPreparedStatementQuery(query) => {
                 let prepared = self.prepared(&session, &query.prepared_statement_handle)?;
-                prepared.bind(bound_values(batches).await?);
+                session.prepared.bind(&prepared, bound_values(&session.session, batches).await?)?;
                 let handle = Some(query.prepared_statement_handle);
                 DoPutPreparedStatementResult { prepared_statement_handle: handle }.encode_to_vec()
             }

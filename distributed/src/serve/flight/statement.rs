@@ -18,6 +18,7 @@ use tonic::Status;
 
 use super::blocks;
 use super::options::{ResultForm, SessionOptions};
+use super::prepared::BoundValues;
 use super::results::{RESULT_AGE_MAX, SessionResult};
 use super::seal::{SealedKind, seconds_now};
 use super::wire::{WireTypes, with_schema};
@@ -39,7 +40,7 @@ pub(in crate::serve) struct Statement {
     /// Its text.
     pub(super) text: Arc<str>,
     /// A column a parameter.
-    pub(super) parameters: Option<RecordBatch>,
+    pub(super) parameters: Option<Arc<BoundValues>>,
 }
 
 /// What became of a statement.
@@ -56,18 +57,18 @@ impl Statement {
         Self { text: Arc::from(text), parameters: None }
     }
 
-    /// The values of each run.
-    fn runs(&self) -> Result<Vec<Vec<ScalarValue>>, Error> {
-        let Some(batch) = &self.parameters else { return Ok(vec![Vec::new()]) };
-        let values = |row| batch.columns().iter().map(|column| ScalarValue::try_from_array(column, row)).collect();
-        Ok((0..batch.num_rows()).map(values).collect::<Result<_, _>>()?)
+    /// The values of each run, which are made one after the other.
+    fn runs(&self) -> impl ExactSizeIterator<Item = Result<Vec<ScalarValue>, Error>> + Send + use<> {
+        let bound = self.parameters.clone();
+        let count = bound.as_ref().map_or(1, |bound| bound.count());
+        (0..count).map(move |row| bound.as_ref().map_or_else(|| Ok(Vec::new()), |bound| bound.row(row)))
     }
 
     /// Runs it: rows are made when they are asked for, everything else is done once this returns.
     pub(super) async fn carry_out(&self, session: &Session) -> Result<Carried, Error> {
         let class = session.class(&self.text)?;
-        let mut runs = self.runs()?.into_iter();
-        let first = runs.next();
+        let mut runs = self.runs();
+        let first = runs.next().transpose()?;
         if first.is_none() && class != StatementClass::Change {
             return Err(Error::Execution("expected a row of values for the parameters, found none".to_string()));
         }
@@ -88,7 +89,7 @@ impl Statement {
                 }
                 last = Outcome::Rows(told);
             }
-            match runs.next() {
+            match runs.next().transpose()? {
                 Some(values) => last = session.with_parameters(values).query(&self.text).await?,
                 None => return Ok(Carried { class, outcome: last, changed }),
             }
@@ -104,7 +105,7 @@ impl Statement {
             let message = "the columns of blocks are known when the query has run: ask for rows";
             return Err(Error::Execution(message.to_string()));
         }
-        let values = self.runs()?.into_iter().next().unwrap_or_default();
+        let values = self.runs().next().transpose()?.unwrap_or_default();
         let outline = match values.is_empty() {
             true => session.session.outline(&self.text).await?,
             false => session.session.with_parameters(values).outline(&self.text).await?,
@@ -227,7 +228,7 @@ fn chained(
     first: Outcome,
     session: &Session,
     text: &Arc<str>,
-    rest: impl ExactSizeIterator<Item = Vec<ScalarValue>> + Send + 'static,
+    rest: impl ExactSizeIterator<Item = Result<Vec<ScalarValue>, Error>> + Send + 'static,
 ) -> Outcome {
     let Outcome::Rows(rows) = first else { return first };
     if rest.len() == 0 {
@@ -236,9 +237,10 @@ fn chained(
     let (schema, pool) = (rows.schema(), rows.memory_pool.clone());
     let (session, text) = (session.clone(), Arc::clone(text));
     let later = stream::iter(rest).then(move |values| {
-        let (session, text) = (session.with_parameters(values), Arc::clone(&text));
+        let session = values.map(|values| session.with_parameters(values));
+        let text = Arc::clone(&text);
         async move {
-            let rows = session.query(&text).await.and_then(Outcome::into_rows);
+            let rows = session.map_err(failure::of_stream)?.query(&text).await.and_then(Outcome::into_rows);
             rows.map(Rows::into_stream).map_err(failure::of_stream)
         }
     });
