@@ -11,6 +11,7 @@ pub mod error;
 pub mod exec;
 pub mod explain;
 pub mod functions;
+pub mod held;
 pub mod interruption;
 pub mod kernel;
 pub mod labelled;

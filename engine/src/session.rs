@@ -1,6 +1,7 @@
 //! A session: attached datasets, views, settings, and the life of a query on one line.
 
 mod catalogs;
+mod create_table;
 mod into;
 mod listing;
 mod names;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::{CreateView, ObjectType, Query, Statement as Ast};
@@ -97,6 +97,12 @@ impl Session {
     /// Does what a plan says, if the session may.
     async fn carry_out(&self, plan: DataFusionResult<LogicalPlan>, text: &str) -> Result<Outcome, Error> {
         let plan = plan.and_then(|plan| admitted(plan, self.access())).map_err(|error| planning_error(error, text))?;
+        let plan = match plan {
+            LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(order)) => {
+                return Box::pin(self.create_table(order, text)).await;
+            }
+            other => other,
+        };
         let frame =
             self.shared.context.execute_logical_plan(plan).await.map_err(|error| planning_error(error, text))?;
         self.frame(frame).await

@@ -9,16 +9,9 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use arrow_flight::sql::{CommandStatementIngest, TableExistsOption, TableNotExistOption};
-use async_trait::async_trait;
-use datafusion::catalog::{Session as PlanSession, TableProvider};
 use datafusion::common::TableReference;
-use datafusion::datasource::{MemTable, TableType};
-use datafusion::error::Result as PlanResult;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::logical_expr::Expr;
-use datafusion::logical_expr::dml::InsertOp;
-use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
+use quarray_engine::held::{HeldRows, HeldTable};
 use quarray_engine::session::{CATALOG, SCHEMA};
 use quarray_engine::sink::{StoreContents, StoreOrder};
 use quarray_engine::{Error, Outcome, Session};
@@ -42,11 +35,11 @@ pub(super) async fn ingest(
         return Err(Status::invalid_argument(message));
     }
     let ingestion = Ingestion::new(&command)?;
-    let held = Held::receive(session, batches).await?;
-    let count = held.count();
+    let received = ClientRows::receive(session, batches).await?;
+    let count = received.rows.count();
     let taken = match is_store(&command.table) {
-        true => store(session, &command, &ingestion, held).await,
-        false => table(session, &command.table, &ingestion, held).await,
+        true => store(session, &command, &ingestion, received).await,
+        false => table(session, &command.table, &ingestion, received).await,
     };
     taken.map_err(|error| failure::status(&error))?;
     i64::try_from(count).map_err(|_| Status::internal("more rows than there are numbers"))
@@ -83,99 +76,38 @@ impl Ingestion {
     }
 }
 
-/// Rows in memory, which count as the session's.
-struct Held {
+/// Rows of a client, which count as the session's.
+struct ClientRows {
     schema: SchemaRef,
-    batches: Vec<RecordBatch>,
-    memory: MemoryReservation,
+    rows: HeldRows,
 }
 
-impl Held {
+impl ClientRows {
     async fn receive(
         session: &Session,
         mut batches: impl Stream<Item = Result<RecordBatch, Status>> + Unpin,
     ) -> Result<Self, Status> {
-        let pool = Arc::clone(&session.context().runtime_env().memory_pool);
-        let memory = MemoryConsumer::new("rows of a client").register(&pool);
-        let mut held = Self { schema: SchemaRef::new(arrow::datatypes::Schema::empty()), batches: Vec::new(), memory };
+        let mut rows = HeldRows::new(&session.context().runtime_env().memory_pool, "rows of a client");
+        let mut schema: Option<SchemaRef> = None;
         while let Some(batch) = batches.next().await.transpose()? {
-            if held.batches.is_empty() {
-                held.schema = WireTypes::Plain.schema(&batch.schema(), &[]);
-            }
-            let batch = with_schema(&batch, Arc::clone(&held.schema));
+            let schema = schema.get_or_insert_with(|| WireTypes::Plain.schema(&batch.schema(), &[]));
+            let batch = with_schema(&batch, Arc::clone(schema));
             let batch = batch.map_err(|error| Status::invalid_argument(format!("cannot take the rows: {error}")))?;
-            let grown = held.memory.try_grow(batch.get_array_memory_size()).map_err(Error::from);
-            grown.map_err(|error| failure::status(&error))?;
-            held.batches.push(batch);
+            rows.push(batch).map_err(|error| failure::status(&Error::from(error)))?;
         }
-        if held.schema.fields().is_empty() {
-            return Err(Status::invalid_argument("expected rows with columns, found none"));
+        match schema.filter(|schema| !schema.fields().is_empty()) {
+            Some(schema) => Ok(Self { schema, rows }),
+            None => Err(Status::invalid_argument("expected rows with columns, found none")),
         }
-        Ok(held)
-    }
-
-    fn count(&self) -> usize {
-        self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
     fn into_table(self) -> Result<HeldTable, Error> {
-        let rows = MemTable::try_new(self.schema, vec![self.batches])?;
-        Ok(HeldTable { rows, _memory: self.memory })
-    }
-}
-
-/// A table in memory, which counts as the session's for as long as it is there.
-#[derive(Debug)]
-struct HeldTable {
-    rows: MemTable,
-    _memory: MemoryReservation,
-}
-
-#[async_trait]
-impl TableProvider for HeldTable {
-    fn schema(&self) -> SchemaRef {
-        self.rows.schema()
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn PlanSession,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        self.rows.scan(state, projection, filters, limit).await
-    }
-
-    async fn insert_into(
-        &self,
-        state: &dyn PlanSession,
-        input: Arc<dyn ExecutionPlan>,
-        insert: InsertOp,
-    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        self.rows.insert_into(state, input, insert).await
-    }
-
-    async fn delete_from(&self, state: &dyn PlanSession, filters: Vec<Expr>) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        self.rows.delete_from(state, filters).await
-    }
-
-    async fn update(
-        &self,
-        state: &dyn PlanSession,
-        assignments: Vec<(String, Expr)>,
-        filters: Vec<Expr>,
-    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        self.rows.update(state, assignments, filters).await
+        Ok(HeldTable::try_new(self.schema, vec![self.rows])?)
     }
 }
 
 /// Into a table of the session.
-async fn table(session: &Session, name: &str, ingestion: &Ingestion, held: Held) -> Result<(), Error> {
+async fn table(session: &Session, name: &str, ingestion: &Ingestion, received: ClientRows) -> Result<(), Error> {
     let known = session.tables().into_iter().find(|table| table.name == name).map(|table| table.kind);
     match known {
         Some(kind) if kind != "table" => {
@@ -185,9 +117,9 @@ async fn table(session: &Session, name: &str, ingestion: &Ingestion, held: Held)
         Some(_) if ingestion.existing == Existing::Fails => {
             Err(Error::Execution(format!("the table `{name}` exists already")))
         }
-        Some(_) if ingestion.existing == Existing::IsAppendedTo => append(session, name, held).await,
+        Some(_) if ingestion.existing == Existing::IsAppendedTo => append(session, name, received).await,
         _ => {
-            let table = held.into_table()?;
+            let table = received.into_table()?;
             let place = TableReference::bare(name.to_string());
             session.context().deregister_table(place.clone())?;
             session.context().register_table(place, Arc::new(table))?;
@@ -196,9 +128,9 @@ async fn table(session: &Session, name: &str, ingestion: &Ingestion, held: Held)
     }
 }
 
-async fn append(session: &Session, name: &str, held: Held) -> Result<(), Error> {
-    let columns = held.schema.fields().iter().map(|field| quoted(field.name())).collect::<Vec<_>>().join(", ");
-    let staged = Staged::new(session, held)?;
+async fn append(session: &Session, name: &str, received: ClientRows) -> Result<(), Error> {
+    let columns = received.schema.fields().iter().map(|field| quoted(field.name())).collect::<Vec<_>>().join(", ");
+    let staged = Staged::new(session, received)?;
     let text = format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {}", quoted(name), quoted(&staged.name));
     match session.query(&text).await? {
         Outcome::Rows(rows) => rows.collect().await.map(|_| ()),
@@ -211,19 +143,19 @@ async fn store(
     session: &Session,
     command: &CommandStatementIngest,
     ingestion: &Ingestion,
-    held: Held,
+    received: ClientRows,
 ) -> Result<(), Error> {
-    let dimensions = dimensions(command, &held.schema)?;
+    let dimensions = dimensions(command, &received.schema)?;
     let (mode, options) = match (ingestion.creates, ingestion.existing) {
         (_, Existing::IsAppendedTo) => (IntoMode::Append(Ident::new(dimensions.join(", "))), Vec::new()),
         (true, Existing::IsReplaced) => (IntoMode::New, vec![("overwrite".to_string(), "true".to_string())]),
         _ => (IntoMode::New, Vec::new()),
     };
-    if held.schema.fields().len() == dimensions.len() {
+    if received.schema.fields().len() == dimensions.len() {
         return Err(Error::Execution("expected a column beside those of the dimensions, found none".to_string()));
     }
     let order = StoreOrder::new(&command.table, &[], &options, &mode, session.access()).await?;
-    let staged = Staged::new(session, held)?;
+    let staged = Staged::new(session, received)?;
     let mut rows = session.query(&format!("SELECT * FROM {}", quoted(&staged.name))).await?.into_rows()?;
     rows.dimensions = dimensions;
     order.write(StoreContents::of_rows(vec![rows]).await?).await.map(|_| ())
@@ -252,11 +184,11 @@ struct Staged<'a> {
 }
 
 impl<'a> Staged<'a> {
-    fn new(session: &'a Session, held: Held) -> Result<Self, Error> {
+    fn new(session: &'a Session, received: ClientRows) -> Result<Self, Error> {
         // Names that begin so are not listed.
         let unique = random_name().map_err(|error| Error::Internal(error.to_string()))?;
         let name = format!("cells_of_client_{unique}");
-        session.context().register_table(name.as_str(), Arc::new(held.into_table()?))?;
+        session.context().register_table(name.as_str(), Arc::new(received.into_table()?))?;
         Ok(Self { session, name })
     }
 }
