@@ -14,8 +14,8 @@ use super::{LabelIndex, Labelled, LabelledDimension, LabelledVariable, arrow_err
 use crate::error::Error;
 use crate::outcome::Rows;
 
-/// Collects rows: see [`Rows::into_labelled`].
-pub(super) async fn collect(mut rows: Rows, cells_max: u64) -> Result<Labelled, Error> {
+/// Collects rows: see [`Rows::into_labelled_held`].
+pub(super) async fn collect(mut rows: Rows, cells_max: u64) -> Result<(Labelled, MemoryReservation), Error> {
     let mut collector = Collector::new(&rows, cells_max)?;
     while let Some(batch) = rows.next().await? {
         collector.add(&batch)?;
@@ -106,7 +106,7 @@ impl Collector {
         }
     }
 
-    fn finish(mut self) -> Result<Labelled, Error> {
+    fn finish(mut self) -> Result<(Labelled, MemoryReservation), Error> {
         if self.dimensions.is_empty() && self.rows == 0 {
             return Err(Error::Bind(Diagnostic::new("expected an array, found no rows and no dimensions")));
         }
@@ -146,7 +146,7 @@ impl Collector {
             let name = field.name().clone();
             variables.push(LabelledVariable { name, values, metadata: field.metadata().clone() });
         }
-        Ok(Labelled { dimensions, variables })
+        Ok((Labelled { dimensions, variables }, self.memory))
     }
 }
 

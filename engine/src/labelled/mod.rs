@@ -9,6 +9,7 @@ use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Float64Array, P
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::MemoryReservation;
 use ndarray::{ArrayD, IxDyn};
 use quarray_lang::diagnostic::Diagnostic;
 use quarray_lang::suggest::{closest, did_you_mean};
@@ -59,6 +60,11 @@ impl Rows {
     /// rows with the same labels are an error. Rows without dimensions are a number a column when there is but one row,
     /// else an error.
     pub async fn into_labelled(self, cells_max: u64) -> Result<Labelled, Error> {
+        self.into_labelled_held(cells_max).await.map(|(array, _)| array)
+    }
+
+    /// The same, beside the memory that the arrays take of the query's: for someone who goes on holding them.
+    pub async fn into_labelled_held(self, cells_max: u64) -> Result<(Labelled, MemoryReservation), Error> {
         collect::collect(self, cells_max).await
     }
 }

@@ -17,7 +17,9 @@ use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use quarray_engine::labelled::{LabelledDimension, LabelledVariable};
+use datafusion::common::utils::memory::get_record_batch_memory_size;
+use datafusion::execution::memory_pool::MemoryReservation;
+use quarray_engine::labelled::{CELLS_MAX, LabelledDimension, LabelledVariable};
 use quarray_engine::{Error, Labelled, Rows};
 use serde_json::{Value, json};
 
@@ -33,6 +35,9 @@ const ROW_BYTES_MAX: usize = 8 << 20;
 /// The most bytes of labels.
 const LABEL_BYTES_MAX: usize = 4 << 20;
 
+/// The bytes of a number that is made of another value.
+const NUMBER_BYTES: usize = size_of::<f64>();
+
 /// The key of a schema's metadata that has the cells along each dimension, as JSON.
 const SHAPE_KEY: &str = "quarray:shape";
 
@@ -42,13 +47,27 @@ const COORDINATES_KEY: &str = "quarray:coordinates";
 /// The key of a column's metadata that tells which of NumPy's types its numbers stand for.
 const TYPE_KEY: &str = "quarray:dtype";
 
-/// The array that rows are, as tensors. They are held in memory, which counts as the query's.
-pub(super) async fn of(rows: Rows) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
-    let array = Labelled::collect(rows).await?;
-    tensors(&array).map_err(|fault| match fault {
-        Fault::Arrow(error) => Error::Internal(error.to_string()),
-        Fault::Told(error) => error,
-    })
+/// A result as tensors, which counts as the query's for as long as it is there.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    pub(super) schema: SchemaRef,
+    pub(super) batch: RecordBatch,
+    pub(super) memory: MemoryReservation,
+}
+
+impl Blocks {
+    /// The array that rows are.
+    pub(super) async fn of(rows: Rows) -> Result<Self, Error> {
+        let (array, memory) = rows.into_labelled_held(CELLS_MAX).await?;
+        let made = tensors(&array, &memory);
+        let (schema, batch) = made.map_err(|fault| match fault {
+            Fault::Arrow(error) => Error::Internal(error.to_string()),
+            Fault::Told(error) => error,
+        })?;
+        drop(array);
+        memory.try_resize(get_record_batch_memory_size(&batch))?;
+        Ok(Self { schema, batch, memory })
+    }
 }
 
 enum Fault {
@@ -62,9 +81,10 @@ impl From<ArrowError> for Fault {
     }
 }
 
-fn tensors(array: &Labelled) -> Result<(SchemaRef, Vec<RecordBatch>), Fault> {
+fn tensors(array: &Labelled, memory: &MemoryReservation) -> Result<(SchemaRef, RecordBatch), Fault> {
     let shape = array.shape();
-    let columns = array.variables.iter().map(numbers).collect::<Result<Vec<_>, Fault>>()?;
+    let columns = array.variables.iter().map(|variable| numbers(variable, memory));
+    let columns = columns.collect::<Result<Vec<_>, Fault>>()?;
     let width: usize = columns.iter().map(|(values, _)| values.data_type().primitive_width().unwrap_or(8)).sum();
     let lead = leading(&shape, width)?;
     let (outer, inner) = shape.split_at(lead);
@@ -88,10 +108,10 @@ fn tensors(array: &Labelled) -> Result<(SchemaRef, Vec<RecordBatch>), Fault> {
     }
     let schema = SchemaRef::new(Schema::new_with_metadata(fields, metadata(array, &shape)?));
     if rows * cells == 0 || lists.is_empty() {
-        return Ok((Arc::clone(&schema), vec![RecordBatch::new_empty(schema)]));
+        return Ok((Arc::clone(&schema), RecordBatch::new_empty(schema)));
     }
     let batch = RecordBatch::try_new(Arc::clone(&schema), lists)?;
-    Ok((schema, vec![batch]))
+    Ok((schema, batch))
 }
 
 /// The dimensions that are rows: as few as leave rows that are small enough.
@@ -113,9 +133,13 @@ fn too_wide(found: usize) -> Fault {
 }
 
 /// The cells of a variable as numbers without nulls, and the type that they stand for where it is another one.
-fn numbers(variable: &LabelledVariable) -> Result<(ArrayRef, Option<String>), Fault> {
+fn numbers(variable: &LabelledVariable, memory: &MemoryReservation) -> Result<(ArrayRef, Option<String>), Fault> {
     let values = &variable.values;
     let has_missing = values.logical_null_count() > 0;
+    let stays = values.data_type().is_integer() || *values.data_type() == DataType::Float32;
+    if has_missing || !stays {
+        memory.try_grow(values.len() * NUMBER_BYTES).map_err(|error| Fault::Told(error.into()))?;
+    }
     let as_float = || -> Result<ArrayRef, Fault> {
         let values = cast(values, &DataType::Float64)?;
         let values = values.as_primitive::<arrow::datatypes::Float64Type>();

@@ -12,7 +12,9 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use quarray_engine::{Outcome, Rows};
 use tonic::Status;
 
+use super::blocks::Blocks;
 use super::keep_alive::kept_alive;
+use super::options::ResultForm;
 use super::results::{Keeping, Redeemed, SessionResult};
 use super::statement::Statement;
 use crate::serve::failure;
@@ -35,7 +37,12 @@ impl StatementService {
                 let batches = stream::iter((0..count).filter_map(move |at| batches.get(at).cloned()).map(Ok));
                 return Ok(encoded(batches, schema));
             }
+            Redeemed::Blocks(blocks) => return Ok(encoded_blocks(blocks)),
             Redeemed::Rows(rows) => *rows,
+            Redeemed::Again(statement) if result.form == ResultForm::Blocks => {
+                let blocks = self.blocks_again(&session, statement, &result).await?;
+                return Ok(encoded_blocks(blocks));
+            }
             Redeemed::Again(statement) => self.rows_again(&session, statement, &result).await?,
         };
         let permit = self.permit(&session).await?;
@@ -56,11 +63,7 @@ impl StatementService {
         result: &SessionResult,
     ) -> Result<Rows, Status> {
         let running = session.share();
-        let carried = self.run(async move { statement.carry_out(&running.session).await }).await?;
-        let carried = carried.map_err(|error| failure::status(&error))?;
-        let Outcome::Rows(rows) = carried.outcome else {
-            return Err(Status::failed_precondition("the statement has no rows any more"));
-        };
+        let rows = self.run(async move { run_again(&running, statement).await }).await??;
         let columns = |schema: &SchemaRef| -> Vec<(String, DataType)> {
             schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
         };
@@ -70,6 +73,47 @@ impl StatementService {
             false => Err(Status::failed_precondition("the statement has other columns now than when it ran")),
         }
     }
+
+    async fn blocks_again(
+        &self,
+        session: &SessionInUse,
+        statement: Statement,
+        result: &SessionResult,
+    ) -> Result<Blocks, Status> {
+        let permit = self.permit(session).await?;
+        let running = session.share();
+        let blocks = self.run(async move {
+            let rows = run_again(&running, statement).await?;
+            Blocks::of(rows).await.map_err(|error| failure::status(&error))
+        });
+        let blocks = blocks.await??;
+        drop(permit);
+        // The schema tells the shape and the labels too.
+        match blocks.schema == result.schema {
+            true => Ok(blocks),
+            false => Err(Status::failed_precondition("the statement has another array now than when it ran")),
+        }
+    }
+}
+
+/// The rows of a query that has run before.
+async fn run_again(session: &SessionInUse, statement: Statement) -> Result<Rows, Status> {
+    let carried = statement.carry_out(&session.session).await.map_err(|error| failure::status(&error))?;
+    match carried.outcome {
+        Outcome::Rows(rows) => Ok(rows),
+        _ => Err(Status::failed_precondition("the statement has no rows any more")),
+    }
+}
+
+/// Blocks on their way out, which count as their query's until they have been sent.
+fn encoded_blocks(blocks: Blocks) -> BoxStream<'static, Result<FlightData, Status>> {
+    let Blocks { schema, batch, memory } = blocks;
+    let batches = stream::iter([Ok(batch)]).map(move |batch| {
+        // The stream has it, and is dropped when all has been sent.
+        let _held = &memory;
+        batch
+    });
+    encoded(batches, schema)
 }
 
 fn encoded(

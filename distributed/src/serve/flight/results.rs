@@ -1,7 +1,8 @@
 //! Results that wait to be fetched: a ticket may be redeemed again for as long as its result is kept.
 //!
 //! A result that is small stays in memory once it has been sent, while there is room; a query with a larger one runs again;
-//! what has changed something, or told of a moment, does not.
+//! what has changed something, or told of a moment, does not. Blocks are all there before anyone asks for them: until then
+//! they count as their query's.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +15,9 @@ use quarray_engine::Rows;
 use tokio::task::AbortHandle;
 use tonic::Status;
 
+use super::blocks::Blocks;
 use super::kept::{KeptBytes, Room};
+use super::options::ResultForm;
 use super::statement::Statement;
 use crate::serve::random::random_name;
 
@@ -39,6 +42,8 @@ pub(in crate::serve) struct SessionResult {
     pub(super) name: String,
     /// The schema that was told, and that rows have.
     pub(super) schema: SchemaRef,
+    /// Whether rows are sent as they come, or as arrays.
+    pub(super) form: ResultForm,
     /// The statement, if it may run again.
     pub(super) again: Option<Statement>,
     kept: Arc<KeptBytes>,
@@ -50,6 +55,8 @@ pub(in crate::serve) struct SessionResult {
 enum ResultState {
     /// Rows that nobody has asked for yet.
     Waiting(Box<Rows>),
+    /// Blocks that nobody has asked for yet.
+    Made(Blocks),
     /// All there is, and the room for it where it has been sent.
     Kept { batches: Arc<[RecordBatch]>, _room: Option<Room> },
     /// The rows were sent, and are too many to be kept.
@@ -62,6 +69,8 @@ enum ResultState {
 pub(super) enum Redeemed {
     /// Rows as they are made.
     Rows(Box<Rows>),
+    /// Blocks that were made when the statement ran.
+    Blocks(Blocks),
     /// Batches as they were sent before.
     Batches(Arc<[RecordBatch]>),
     /// The statement has to run again.
@@ -88,24 +97,31 @@ impl Results {
         schema: SchemaRef,
         again: Option<Statement>,
     ) -> Result<Arc<SessionResult>, Status> {
-        self.add(ResultState::Waiting(Box::new(rows)), schema, again)
+        self.add(ResultState::Waiting(Box::new(rows)), (schema, ResultForm::Rows), again)
     }
 
-    /// Keeps batches that are all there.
+    /// Keeps blocks until they are fetched.
+    pub(super) fn wait_made(&self, blocks: Blocks, again: Option<Statement>) -> Result<Arc<SessionResult>, Status> {
+        let schema = SchemaRef::clone(&blocks.schema);
+        self.add(ResultState::Made(blocks), (schema, ResultForm::Blocks), again)
+    }
+
+    /// Keeps batches that are all there, and are but what tells of a statement.
     pub(super) fn keep(&self, batches: Vec<RecordBatch>, schema: SchemaRef) -> Result<Arc<SessionResult>, Status> {
-        self.add(ResultState::Kept { batches: batches.into(), _room: None }, schema, None)
+        self.add(ResultState::Kept { batches: batches.into(), _room: None }, (schema, ResultForm::Rows), None)
     }
 
     fn add(
         &self,
         state: ResultState,
-        schema: SchemaRef,
+        (schema, form): (SchemaRef, ResultForm),
         again: Option<Statement>,
     ) -> Result<Arc<SessionResult>, Status> {
         let name = random_name().map_err(|error| Status::internal(format!("cannot name a result: {error}")))?;
         let result = Arc::new(SessionResult {
             name,
             schema,
+            form,
             again,
             kept: Arc::clone(&self.kept),
             state: Mutex::new(state),
@@ -157,10 +173,18 @@ impl SessionResult {
                     Status::not_found("the result was fetched already, and its statement runs but once")
                 });
             }
-            ResultState::Waiting(_) => {}
+            ResultState::Waiting(_) | ResultState::Made(_) => {}
         }
         match std::mem::replace(&mut *state, ResultState::Sent) {
             ResultState::Waiting(rows) => Ok(Redeemed::Rows(rows)),
+            ResultState::Made(blocks) => {
+                let bytes = blocks.memory.size();
+                let room = if bytes <= KEPT_BYTES_MAX { self.kept.room(bytes) } else { None };
+                if room.is_some() {
+                    *state = ResultState::Kept { batches: Arc::from([blocks.batch.clone()]), _room: room };
+                }
+                Ok(Redeemed::Blocks(blocks))
+            }
             _ => Err(Status::internal("a result that waited is gone")),
         }
     }

@@ -16,7 +16,7 @@ use quarray_engine::session::StatementClass;
 use quarray_engine::{Error, Outcome, Rows, Session};
 use tonic::Status;
 
-use super::blocks;
+use super::blocks::Blocks;
 use super::options::{ResultForm, SessionOptions};
 use super::prepared::BoundValues;
 use super::results::{RESULT_AGE_MAX, SessionResult};
@@ -182,9 +182,9 @@ impl Told {
                 let mut records = cells.and_then(|cells| i64::try_from(cells).ok());
                 let again = (class == StatementClass::Query).then_some(statement);
                 let result = if options.form == ResultForm::Blocks && !rows.dimensions.is_empty() {
-                    let (schema, batches) = blocks::of(rows).await.map_err(|error| failure::status(&error))?;
-                    records = Some(batches.iter().map(|batch| batch.num_rows() as i64).sum());
-                    results.keep(batches, schema)?
+                    let blocks = Blocks::of(rows).await.map_err(|error| failure::status(&error))?;
+                    records = i64::try_from(blocks.batch.num_rows()).ok();
+                    results.wait_made(blocks, again)?
                 } else {
                     let schema = options.wire.schema(&rows.schema(), &rows.dimensions);
                     results.wait(rows, schema, again)?
