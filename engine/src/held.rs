@@ -237,3 +237,108 @@ impl DataSink for HeldSink {
         Ok(count as u64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::Int64Type;
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+
+    use super::*;
+    use crate::{Error, Session};
+
+    type Ended<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+    const LIMIT: usize = 8 << 20;
+
+    /// The bytes of the column of numbers that most statements below make.
+    const COLUMN: usize = 100_000 * size_of::<i64>();
+
+    fn session() -> Ended<(Session, Arc<dyn MemoryPool>)> {
+        let session = Session::builder().threads(2).memory_limit(LIMIT).build()?;
+        let pool = Arc::clone(&session.context().runtime_env().memory_pool);
+        Ok((session, pool))
+    }
+
+    async fn done(session: &Session, text: &str) -> Ended {
+        if let crate::Outcome::Rows(rows) = session.query(text).await? {
+            rows.collect().await?;
+        }
+        Ok(())
+    }
+
+    async fn is_refused(session: &Session, text: &str) -> Ended {
+        let error = done(session, text).await.err().ok_or_else(|| format!("there was room: {text}"))?;
+        match error.downcast_ref::<Error>() {
+            Some(Error::Resources(_)) => Ok(()),
+            other => Err(format!("expected no room, found {other:?}: {text}").into()),
+        }
+    }
+
+    async fn number(session: &Session, text: &str) -> Ended<i64> {
+        let batches = session.query(text).await?.into_rows()?.collect().await?;
+        let column = batches.iter().find(|batch| batch.num_rows() == 1).map(|batch| batch.column(0));
+        Ok(column.and_then(|column| column.as_primitive_opt::<Int64Type>()).ok_or("no number")?.value(0))
+    }
+
+    #[tokio::test]
+    async fn a_table_is_no_larger_than_its_memory() -> Ended {
+        let (session, pool) = session()?;
+        is_refused(&session, "CREATE TABLE t AS SELECT value FROM range(4000000)").await?;
+        assert_eq!(pool.reserved(), 0, "what was refused is given back");
+        assert!(session.query("SELECT * FROM t").await.is_err(), "there is no table");
+        done(&session, "CREATE TABLE t AS SELECT value FROM range(100000)").await?;
+        let made = pool.reserved();
+        assert!((COLUMN..2 * COLUMN).contains(&made), "{made} bytes");
+        done(&session, "INSERT INTO t SELECT value FROM range(100000)").await?;
+        let grown = pool.reserved();
+        assert!((2 * COLUMN..3 * COLUMN).contains(&grown), "{grown} bytes");
+        is_refused(&session, "INSERT INTO t SELECT value FROM range(4000000)").await?;
+        assert_eq!(pool.reserved(), grown, "no row of what does not fit");
+        assert_eq!(number(&session, "SELECT count(*) FROM t").await?, 200_000);
+        done(&session, "DROP TABLE t").await?;
+        assert_eq!(pool.reserved(), 0);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_table_counts_what_is_left_of_it() -> Ended {
+        let (session, pool) = session()?;
+        done(&session, "CREATE TABLE t AS SELECT value FROM range(100000)").await?;
+        done(&session, "UPDATE t SET value = value + 1").await?;
+        assert_eq!(number(&session, "SELECT sum(value) FROM t").await?, 100_000 * 100_001 / 2);
+        assert!((COLUMN..2 * COLUMN).contains(&pool.reserved()), "{} bytes", pool.reserved());
+        done(&session, "DELETE FROM t WHERE value > 10").await?;
+        assert_eq!(number(&session, "SELECT count(*) FROM t").await?, 10);
+        assert!(pool.reserved() < COLUMN / 2, "{} bytes", pool.reserved());
+        done(&session, "CREATE OR REPLACE TABLE t AS SELECT value AS v FROM range(10)").await?;
+        done(&session, "CREATE TABLE IF NOT EXISTS t AS SELECT value AS v FROM range(20)").await?;
+        assert_eq!(number(&session, "SELECT count(v) FROM t").await?, 10);
+        let error = done(&session, "CREATE TABLE t AS SELECT 1 AS v").await.err().ok_or("a second table")?;
+        assert!(error.to_string().contains("exists already"), "{error}");
+        let twice = done(&session, "CREATE TABLE u AS SELECT a.value, b.value FROM range(2) a, range(2) b").await;
+        assert!(twice.is_err(), "two columns of one name");
+        drop(session);
+        assert_eq!(pool.reserved(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn what_batches_share_is_counted_once() -> Ended {
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(LIMIT));
+        let numbers = Int64Array::from_iter_values(0..100_000);
+        let batch = RecordBatch::try_from_iter([("n", Arc::new(numbers) as _)])?;
+        let mut first = HeldRows::new(&pool, "rows");
+        let mut second = first.beside();
+        for start in 0..100 {
+            let rows = if start % 2 == 0 { &mut first } else { &mut second };
+            rows.push(batch.slice(start * 1000, 1000))?;
+        }
+        assert!((COLUMN..COLUMN + 100_000).contains(&pool.reserved()), "{} bytes", pool.reserved());
+        let table = HeldTable::try_new(batch.schema(), vec![first, second])?;
+        assert!((COLUMN..COLUMN + 100_000).contains(&pool.reserved()), "{} bytes", pool.reserved());
+        drop(table);
+        assert_eq!(pool.reserved(), 0);
+        Ok(())
+    }
+}

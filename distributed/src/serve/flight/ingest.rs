@@ -19,6 +19,7 @@ use quarray_lang::syntax::IntoMode;
 use sqlparser::ast::Ident;
 use tonic::Status;
 
+use super::expanded;
 use super::wire::{WireTypes, with_schema};
 use crate::serve::random::random_name;
 use crate::serve::{DIMENSIONS_KEY, failure};
@@ -90,6 +91,7 @@ impl ClientRows {
         let mut rows = HeldRows::new(&session.context().runtime_env().memory_pool, "rows of a client");
         let mut schema: Option<SchemaRef> = None;
         while let Some(batch) = batches.next().await.transpose()? {
+            expanded::check(&batch)?;
             let schema = schema.get_or_insert_with(|| WireTypes::Plain.schema(&batch.schema(), &[]));
             let batch = with_schema(&batch, Arc::clone(schema));
             let batch = batch.map_err(|error| Status::invalid_argument(format!("cannot take the rows: {error}")))?;

@@ -12,7 +12,7 @@
 //! | `blocks.rs` | results as arrays: a tensor a column |
 //! | `prepared.rs`, `parameters.rs` | prepared statements and what is bound to them |
 //! | `put.rs`, `ingest.rs` | updates, parameters and whole tables from clients |
-//! | `received.rs` | what messages say of themselves, before they are read |
+//! | `received.rs`, `expanded.rs` | what messages say of themselves, and what their rows would take |
 //! | `options.rs` | what a client sets for its session |
 //! | `poll.rs` | statements that are asked about while they run |
 //! | `cancel.rs` | ending what runs |
@@ -23,11 +23,14 @@ mod blocks;
 mod cancel;
 pub(super) mod catalog;
 mod connection;
+mod expanded;
 mod fetch;
 mod handshake;
 mod ingest;
 mod keep_alive;
 mod kept;
+#[cfg(test)]
+mod memory_tests;
 pub(super) mod options;
 mod poll;
 mod prepared;

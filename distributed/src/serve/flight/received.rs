@@ -150,7 +150,7 @@ fn too_large(found: usize) -> Status {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray};
@@ -166,7 +166,7 @@ mod tests {
     type Ended<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
     /// A dictionary, numbers and words as messages: schema, dictionary, batch.
-    async fn messages(codec: Option<CompressionType>) -> Ended<Vec<FlightData>> {
+    pub(in crate::serve::flight) async fn messages(codec: Option<CompressionType>) -> Ended<Vec<FlightData>> {
         let dictionary: DictionaryArray<Int8Type> = (0..2000).map(|row| ["x", "y"][row % 2]).collect();
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter((0..2000).map(|row| (row % 3 > 0).then_some(row))));
         let words: ArrayRef = Arc::new(StringArray::from_iter_values((0..2000).map(|row| format!("word {row}"))));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     /// Where the buffers of the last message begin that have bytes.
-    fn buffers(messages: &[FlightData]) -> Ended<Vec<usize>> {
+    pub(in crate::serve::flight) fn buffers(messages: &[FlightData]) -> Ended<Vec<usize>> {
         let header = &messages.last().ok_or("no messages")?.data_header;
         let message = root_as_message(header).map_err(|error| error.to_string())?;
         let buffers = message.header_as_record_batch().and_then(|batch| batch.buffers()).ok_or("no buffers")?;
@@ -192,7 +192,11 @@ mod tests {
     }
 
     /// The same messages, the last with another length before one of its buffers.
-    fn forged(messages: &[FlightData], offset: usize, length: i64) -> Ended<Vec<FlightData>> {
+    pub(in crate::serve::flight) fn forged(
+        messages: &[FlightData],
+        offset: usize,
+        length: i64,
+    ) -> Ended<Vec<FlightData>> {
         let mut messages = messages.to_vec();
         let last = messages.last_mut().ok_or("no messages")?;
         let mut body = last.data_body.to_vec();

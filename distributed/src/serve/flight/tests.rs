@@ -23,16 +23,21 @@ use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
 
 use super::{Anyone, Unlimited};
-use crate::serve::{ServeSettings, StatementServer};
+use crate::serve::{ServeSettings, SessionFactory, StatementServer};
 
-type Ended<T = ()> = Result<T, Box<dyn std::error::Error>>;
-type Client = FlightSqlServiceClient<Channel>;
+pub(super) type Ended<T = ()> = Result<T, Box<dyn std::error::Error>>;
+pub(super) type Client = FlightSqlServiceClient<Channel>;
 
-async fn server() -> Ended<StatementServer> {
+pub(super) async fn server() -> Ended<StatementServer> {
+    server_of(Arc::new(|_| Session::builder().threads(2).build())).await
+}
+
+/// A server of such sessions.
+pub(super) async fn server_of(sessions: SessionFactory) -> Ended<StatementServer> {
     let settings = ServeSettings {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         idle_max: Duration::from_secs(60),
-        sessions: Arc::new(|_| Session::builder().threads(2).build()),
+        sessions,
         authenticator: Arc::new(Anyone),
         admission: Arc::new(Unlimited),
         tls: None,
@@ -46,17 +51,17 @@ async fn connect(server: &StatementServer) -> Ended<Client> {
     Ok(FlightSqlServiceClient::new(channel))
 }
 
-async fn named(server: &StatementServer, name: &str) -> Ended<Client> {
+pub(super) async fn named(server: &StatementServer, name: &str) -> Ended<Client> {
     let mut client = connect(server).await?;
     client.handshake(name, "password").await?;
     Ok(client)
 }
 
-fn ticket(info: &FlightInfo) -> Ended<Ticket> {
+pub(super) fn ticket(info: &FlightInfo) -> Ended<Ticket> {
     Ok(info.endpoint.first().and_then(|endpoint| endpoint.ticket.clone()).ok_or("no ticket")?)
 }
 
-async fn fetch(client: &mut Client, info: &FlightInfo) -> Ended<Vec<RecordBatch>> {
+pub(super) async fn fetch(client: &mut Client, info: &FlightInfo) -> Ended<Vec<RecordBatch>> {
     let schema = info.clone().try_decode_schema()?;
     let mut batches = client.do_get(ticket(info)?).await?;
     let mut found = Vec::new();
@@ -67,17 +72,17 @@ async fn fetch(client: &mut Client, info: &FlightInfo) -> Ended<Vec<RecordBatch>
     Ok(found)
 }
 
-async fn numbers(client: &mut Client, text: &str) -> Ended<Vec<i64>> {
+pub(super) async fn numbers(client: &mut Client, text: &str) -> Ended<Vec<i64>> {
     let info = client.execute(text.to_string(), None).await?;
     integers(&fetch(client, &info).await?)
 }
 
 /// A column of integers, by its name.
-fn column(name: &str, values: Vec<i64>) -> (String, ArrayRef) {
+pub(super) fn column(name: &str, values: Vec<i64>) -> (String, ArrayRef) {
     (name.to_string(), Arc::new(Int64Array::from(values)))
 }
 
-fn integers(batches: &[RecordBatch]) -> Ended<Vec<i64>> {
+pub(super) fn integers(batches: &[RecordBatch]) -> Ended<Vec<i64>> {
     let mut found = Vec::new();
     for batch in batches {
         let column = batch.columns().first().and_then(|column| column.as_primitive_opt::<Int64Type>());
@@ -87,12 +92,12 @@ fn integers(batches: &[RecordBatch]) -> Ended<Vec<i64>> {
 }
 
 /// An action with the header of a session.
-async fn act(client: &mut Client, name: &str, body: Vec<u8>) -> Ended<Vec<u8>> {
+pub(super) async fn act(client: &mut Client, name: &str, body: Vec<u8>) -> Ended<Vec<u8>> {
     let answers = client.do_action(Action::new(name, body)).await?.try_collect::<Vec<_>>().await?;
     Ok(answers.first().map(|answer| answer.body.to_vec()).unwrap_or_default())
 }
 
-fn refused<T>(result: Ended<T>, words: &str) -> Ended {
+pub(super) fn refused<T>(result: Ended<T>, words: &str) -> Ended {
     let error = result.err().ok_or_else(|| format!("expected an error with {words:?}, found none"))?.to_string();
     assert!(error.contains(words), "expected {words:?} in: {error}");
     Ok(())
