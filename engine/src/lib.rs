@@ -7,6 +7,7 @@ pub mod backend;
 pub mod bind;
 pub mod catalog;
 pub mod dataset;
+pub mod early_end;
 pub mod error;
 pub mod exec;
 pub mod explain;

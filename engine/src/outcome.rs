@@ -9,6 +9,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation, UnboundedMemoryPool};
 use futures::TryStreamExt;
 
+use crate::early_end::EarlyEnd;
 use crate::error::Error;
 use crate::queries::{RecordedStream, Recording};
 
@@ -61,12 +62,21 @@ pub struct Rows {
     /// What those who hold rows in memory take it from; unbounded where there is none.
     pub memory_pool: Option<Arc<dyn MemoryPool>>,
     stream: SendableRecordBatchStream,
+    early_end: EarlyEnd,
 }
 
 impl Rows {
     /// Rows with the dimensions that are their key.
     pub fn new(stream: SendableRecordBatchStream, dimensions: Vec<String>, summary: Option<DatasetSummary>) -> Self {
-        Self { dimensions, summary, labels: None, cells: None, memory_pool: None, stream }
+        Self {
+            dimensions,
+            summary,
+            labels: None,
+            cells: None,
+            memory_pool: None,
+            stream,
+            early_end: EarlyEnd::default(),
+        }
     }
 
     /// The rows, of which there will be so many.
@@ -86,7 +96,21 @@ impl Rows {
 
     /// The rows, which end the record of their statement. A summary may be all that is wanted of them.
     fn recorded(mut self, recording: Recording) -> Self {
-        self.stream = Box::pin(RecordedStream::new(self.stream, recording, self.summary.is_some()));
+        let stream = RecordedStream::new(self.stream, recording, self.summary.is_some());
+        self.early_end.by(stream.cancellation());
+        self.stream = Box::pin(stream);
+        self
+    }
+
+    /// What ends the statement before its last row: for a reader that holds rows and waits for something else.
+    pub fn early_end(&self) -> EarlyEnd {
+        self.early_end.clone()
+    }
+
+    /// The rows, of statements that end so.
+    #[must_use]
+    pub fn ending(mut self, early_end: EarlyEnd) -> Self {
+        self.early_end = early_end;
         self
     }
 

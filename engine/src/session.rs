@@ -296,7 +296,7 @@ impl Session {
         }
     }
 
-    /// The rows of a plan, which starts to run.
+    /// The rows of a plan, which starts to run when the first of them is asked for.
     async fn rows(
         &self,
         planned: &Planned,

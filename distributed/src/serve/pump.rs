@@ -25,29 +25,20 @@ struct Pump {
     keeping: Keeping,
     /// A session whose rows are read is not idle.
     _session: SessionInUse,
-    /// A statement whose rows are made runs.
-    _permit: Permit,
 }
 
-/// The batches of a result with that schema. Dropping the stream ends the work.
+/// The batches of a result with that schema. Dropping the stream ends the work, and gives the permit back.
 pub(super) fn pump(
-    mut rows: Rows,
+    rows: Rows,
     schema: SchemaRef,
     keeping: Keeping,
     (session, permit): (SessionInUse, Permit),
     threads: &Handle,
 ) -> impl Stream<Item = Result<RecordBatch, FlightError>> + Send + use<> {
     let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
-    let work = Spawned::on(threads, async move {
-        while let Some(next) = rows.next().await.transpose() {
-            let is_last = next.is_err();
-            if sender.send(next).await.is_err() || is_last {
-                return;
-            }
-        }
-    });
+    let work = Spawned::on(threads, make(rows, permit, sender));
     keeping.result().runs(work.abort_handle());
-    let pump = Pump { batches, work, keeping, _session: session, _permit: permit };
+    let pump = Pump { batches, work, keeping, _session: session };
     stream::unfold(Some(pump), move |pump| {
         let schema = SchemaRef::clone(&schema);
         async move {
@@ -73,4 +64,30 @@ pub(super) fn pump(
             }
         }
     })
+}
+
+/// Makes rows as they are taken. They and the permit go when the statement ends, even if its reader does not come back for
+/// what was made: its time may be over, or somebody cancels it.
+async fn make(mut rows: Rows, permit: Permit, sender: mpsc::Sender<Result<RecordBatch, Error>>) {
+    let early_end = rows.early_end();
+    let mut next = rows.next().await.transpose();
+    while let Some(Ok(batch)) = next {
+        next = tokio::select! {
+            biased;
+            room = sender.reserve() => {
+                let Ok(room) = room else { return };
+                room.send(Ok(batch));
+                rows.next().await.transpose()
+            }
+            // The reason comes in place of the batch. Whatever else came, nobody is to think that these are all rows.
+            () = early_end.reached() => rows.next().await.transpose().filter(Result::is_err).or(Some(Err(Error::Cancelled))),
+        };
+    }
+    // Whoever learns that they have ended may begin the next statement.
+    drop(rows);
+    drop(permit);
+    if let Some(error) = next {
+        // The reader may have gone.
+        let _ = sender.send(error).await;
+    }
 }

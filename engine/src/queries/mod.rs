@@ -26,7 +26,7 @@ pub use registry::{QueryEvent, QueryRegistry};
 pub use running::{QueryCancelled, QueryStart, RunningQuery};
 pub use totals::{QueryTotals, SECONDS_BOUNDS};
 
-pub(crate) use recorded_stream::RecordedStream;
+pub(crate) use recorded_stream::{Cancellation, RecordedStream};
 pub(crate) use registry::OpenSession;
 pub(crate) use running::Recording;
 pub(crate) use table::{SYSTEM_SCHEMA, batch_of, queries_schema, system_schema};

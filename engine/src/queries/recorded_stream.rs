@@ -1,5 +1,6 @@
 //! The rows of a statement on their way to a reader: counted, and gone as soon as the statement is cancelled.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -14,7 +15,7 @@ use futures::Stream;
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use super::running::{QueryCancelled, Recording};
+use super::running::{QueryCancelled, Recording, RunningQuery};
 use crate::error::Error;
 
 /// Rows that wait to be read. Whoever cancels takes them away, even from a reader who does not come back.
@@ -34,6 +35,27 @@ impl GivenRows {
         drop(left);
         self.reader.wake();
         had_rows
+    }
+}
+
+/// Whether a statement was cancelled, for the reader of its rows.
+#[derive(Clone)]
+pub(crate) struct Cancellation {
+    query: Arc<RunningQuery>,
+    given: Arc<GivenRows>,
+}
+
+impl Cancellation {
+    /// Waits until the statement is cancelled, in place of the next row.
+    pub(crate) async fn reached(&self) {
+        poll_fn(|context| {
+            self.given.reader.register(context.waker());
+            match self.query.is_cancelled() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
     }
 }
 
@@ -59,6 +81,11 @@ impl RecordedStream {
             recording.cancelled();
         }
         Self { schema, given, recording, is_optional, is_told: false }
+    }
+
+    /// What tells the reader, who waits for something else than rows, that the statement was cancelled.
+    pub(crate) fn cancellation(&self) -> Cancellation {
+        Cancellation { query: Arc::clone(self.recording.query()), given: Arc::clone(&self.given) }
     }
 }
 

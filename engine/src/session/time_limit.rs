@@ -8,20 +8,38 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
+use super::Session;
 use crate::error::Error;
 use crate::outcome::Outcome;
+
+impl Session {
+    /// Does something for the session, in no more time than its statements may take.
+    pub async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+        match from_now(self.shared.time_limit) {
+            Some((limit, deadline)) => timeout_at(deadline, work).await.map_err(|_| Error::Resources(words(limit))),
+            None => Ok(work.await),
+        }
+    }
+}
+
+/// The limit, and when it is reached. One beyond all clocks is none.
+fn from_now(limit: Option<Duration>) -> Option<(Duration, Instant)> {
+    let limit = limit?;
+    Some((limit, Instant::now().checked_add(limit)?))
+}
 
 /// The outcome of a statement, or an error once it has taken so long.
 pub(super) async fn within(
     limit: Option<Duration>,
     statement: impl Future<Output = Result<Outcome, Error>>,
 ) -> Result<Outcome, Error> {
-    // A limit beyond all clocks is none.
-    let deadline = limit.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
-    let Some((limit, deadline)) = deadline else { return statement.await };
+    let Some((limit, deadline)) = from_now(limit) else { return statement.await };
     let outcome = timeout_at(deadline, statement).await.map_err(|_| Error::Resources(words(limit)))??;
     Ok(match outcome {
-        Outcome::Rows(rows) => Outcome::Rows(rows.map_stream(|stream| until(stream, deadline, limit))),
+        Outcome::Rows(rows) => {
+            rows.early_end().at(deadline);
+            Outcome::Rows(rows.map_stream(|stream| until(stream, deadline, limit)))
+        }
         other => other,
     })
 }
@@ -49,7 +67,6 @@ fn words(limit: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Session;
 
     type Ended = Result<(), Box<dyn std::error::Error>>;
 

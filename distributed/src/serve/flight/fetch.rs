@@ -13,6 +13,7 @@ use quarray_engine::{Outcome, Rows};
 use tonic::Status;
 
 use super::blocks::Blocks;
+use super::handshake::Permit;
 use super::keep_alive::kept_alive;
 use super::options::ResultForm;
 use super::results::{Keeping, Redeemed, SessionResult};
@@ -31,6 +32,8 @@ impl StatementService {
     ) -> Result<BoxStream<'static, Result<FlightData, Status>>, Status> {
         let schema = SchemaRef::clone(&result.schema);
         let keep_alive = session.options.lock().keep_alive;
+        // What is there costs nobody a turn. Whoever is refused one still has the ticket.
+        let permit = if result.is_kept() { Permit::free() } else { self.permit(&session).await? };
         let rows = match result.redeem()? {
             Redeemed::Batches(batches) => {
                 let count = batches.len();
@@ -45,7 +48,6 @@ impl StatementService {
             }
             Redeemed::Again(statement) => self.rows_again(&session, statement, &result).await?,
         };
-        let permit = self.permit(&session).await?;
         let batches = pump(rows, SchemaRef::clone(&schema), Keeping::new(result), (session, permit), &self.threads);
         let has_dictionaries = schema.fields().iter().any(|field| has_dictionary(field.data_type()));
         let data = encoded(batches, SchemaRef::clone(&schema));

@@ -36,7 +36,9 @@ pub(super) async fn ingest(
         return Err(Status::invalid_argument(message));
     }
     let ingestion = Ingestion::new(&command)?;
-    let received = ClientRows::receive(session, batches).await?;
+    // One who sends nothing any more does not run for ever.
+    let received = session.in_time(ClientRows::receive(session, batches)).await;
+    let received = received.map_err(|error| failure::status(&error))??;
     let count = received.rows.count();
     let taken = match is_store(&command.table) {
         true => store(session, &command, &ingestion, received).await,

@@ -57,9 +57,11 @@ impl StatementService {
                 check_transaction(command.transaction_id.as_deref())?;
                 let permit = self.permit(&session).await?;
                 let running = session.share();
-                let count = self.run(async move { ingest(&running.session, command, batches).await }).await??;
-                drop(permit);
-                updated(count)
+                let ingest = async move {
+                    let _permit = permit;
+                    ingest(&running.session, command, batches).await
+                };
+                updated(self.run(ingest).await??)
             }
             other => return Err(Status::unimplemented(format!("DoPut of {} is not there", other.type_url()))),
         };
@@ -70,8 +72,12 @@ impl StatementService {
     async fn update(&self, session: &SessionInUse, statement: Statement) -> Result<i64, Status> {
         let permit = self.permit(session).await?;
         let running = session.share();
-        let carried = self.run(async move { statement.carry_out(&running.session).await }).await?;
-        drop(permit);
+        let carry_out = async move {
+            // The work itself holds it: what is told to end may take a moment.
+            let _permit = permit;
+            statement.carry_out(&running.session).await
+        };
+        let carried = self.run(carry_out).await?;
         let carried = carried.map_err(|error| failure::status(&error))?;
         Ok(carried.changed.unwrap_or(UNKNOWN))
     }

@@ -162,6 +162,11 @@ impl Results {
 }
 
 impl SessionResult {
+    /// Whether its rows are there, and nothing has to run for them.
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(&*self.state.lock(), ResultState::Kept { .. })
+    }
+
     /// What a ticket stands for.
     pub(super) fn redeem(&self) -> Result<Redeemed, Status> {
         let mut state = self.state.lock();

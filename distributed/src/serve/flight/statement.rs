@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
 use arrow_flight::{FlightEndpoint, FlightInfo, Ticket};
 use datafusion::common::ScalarValue;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -64,7 +65,7 @@ impl Statement {
         (0..count).map(move |row| bound.as_ref().map_or_else(|| Ok(Vec::new()), |bound| bound.row(row)))
     }
 
-    /// Runs it: rows are made when they are asked for, everything else is done once this returns.
+    /// Runs it: rows are made only when they are asked for, everything else is done once this returns.
     pub(super) async fn carry_out(&self, session: &Session) -> Result<Carried, Error> {
         let class = session.class(&self.text)?;
         let mut runs = self.runs();
@@ -129,15 +130,15 @@ impl StatementService {
     ) -> Result<FlightInfo, Status> {
         let permit = self.permit(session).await?;
         let running = session.share();
-        let info = self.run(async move {
+        let told = self.run(async move {
+            // The work itself holds it: what is told to end may take a moment.
+            let _permit = permit;
             let carried = statement.carry_out(&running.session).await;
             let carried = carried.map_err(|error| failure::status(&error))?;
             let options = *running.options.lock();
             Told::of(carried, &options, &running, statement).await
         });
-        let told = info.await??;
-        drop(permit);
-        told.info(self, session)
+        told.await??.info(self, session)
     }
 
     /// The endpoint of a result, whose ticket holds for a while.
@@ -234,14 +235,17 @@ fn chained(
     if rest.len() == 0 {
         return Outcome::Rows(rows);
     }
-    let (schema, pool) = (rows.schema(), rows.memory_pool.clone());
+    let (schema, pool, early_end) = (rows.schema(), rows.memory_pool.clone(), rows.early_end());
+    let of_run = early_end.clone();
     let (session, text) = (session.clone(), Arc::clone(text));
     let later = stream::iter(rest).then(move |values| {
         let session = values.map(|values| session.with_parameters(values));
-        let text = Arc::clone(&text);
+        let (text, of_run) = (Arc::clone(&text), of_run.clone());
         async move {
             let rows = session.map_err(failure::of_stream)?.query(&text).await.and_then(Outcome::into_rows);
-            rows.map(Rows::into_stream).map_err(failure::of_stream)
+            let rows = rows.map_err(failure::of_stream)?;
+            of_run.follow(&rows.early_end());
+            Ok::<_, DataFusionError>(rows.into_stream())
         }
     });
     let of_batches = SchemaRef::clone(&schema);
@@ -249,7 +253,7 @@ fn chained(
     let batches = batches.map(move |batch| Ok(with_schema(&batch?, SchemaRef::clone(&of_batches))?));
     let stream: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema, batches));
     // Labels may come more than once: the rows are no array any more.
-    let mut rows = Rows::new(stream, Vec::new(), None);
+    let mut rows = Rows::new(stream, Vec::new(), None).ending(early_end);
     rows.memory_pool = pool;
     Outcome::Rows(rows)
 }

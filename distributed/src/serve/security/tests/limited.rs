@@ -1,7 +1,13 @@
 //! How much of a server a user may have at once.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::array::{ArrayRef, Int64Array};
+use arrow::record_batch::RecordBatch;
+use arrow_flight::sql::client::FlightSqlServiceClient;
+use arrow_flight::sql::{CommandStatementIngest, TableDefinitionOptions};
+use futures::{StreamExt, stream};
 use quarray_engine::{Error, Outcome};
 use tonic::Code;
 
@@ -40,6 +46,78 @@ async fn rows_that_were_fetched_make_room() -> Ended {
         run(&ada, "CREATE OR REPLACE VIEW v AS SELECT 1 AS n").await?;
         assert!(run(&ada, "SELECT nothing").await.is_err());
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_nobody_asks_for_take_no_turn_and_no_time() -> Ended {
+    let limits = UserLimits { queries: Some(1), queue: Some(0), ..UserLimits::default() };
+    let bench = Bench::start(Manners { limits, ..Manners::default() }).await?;
+    let mut ada = bench.calls_of("ada").await?;
+    let ticket = ada.ticket("SELECT 7 AS n").await?;
+    let held = bench.session("ada").await?.query(LONG).await?;
+    // Whoever is refused a turn still has the ticket.
+    check("no turn", ada.fetch(ticket.clone()).await, &[Code::ResourceExhausted])?;
+    drop(held);
+    let fetched = async {
+        while let Err(status) = ada.fetch(ticket.clone()).await {
+            check("no turn yet", Err::<(), _>(status), &[Code::ResourceExhausted])?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ended::Ok(())
+    };
+    tokio::time::timeout(Duration::from_secs(20), fetched).await?
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stops_reading_gives_its_turn_back() -> Ended {
+    let limits =
+        UserLimits { queries: Some(1), queue: Some(0), time: Some(Duration::from_secs(2)), ..UserLimits::default() };
+    let bench = Bench::start(Manners { limits, ..Manners::default() }).await?;
+    let (ada, other) = (bench.session("ada").await?, bench.session("ada").await?);
+    let Outcome::Rows(mut rows) = ada.query(LONG).await? else { return Err("no rows".into()) };
+    rows.next().await?.ok_or("no rows")?;
+    assert!(matches!(run(&other, "SELECT 1 AS n").await, Err(Error::Resources(_))), "it has a turn beside the reader");
+    let has_turn = async {
+        while run(&other, "SELECT 1 AS n").await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), has_turn).await.map_err(|_| "a stalled reader keeps its turn")?;
+    // It learns why, after what was on its way.
+    let ended = loop {
+        match rows.next().await {
+            Ok(Some(_)) => {}
+            ended => break ended,
+        }
+    };
+    let Err(Error::Resources(words)) = ended else { return Err(format!("{ended:?}").into()) };
+    assert!(words.contains("more than 2 s"), "{words}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_stops_sending_gives_its_turn_back() -> Ended {
+    let limits =
+        UserLimits { queries: Some(1), queue: Some(0), time: Some(Duration::from_secs(1)), ..UserLimits::default() };
+    let bench = Bench::start(Manners { limits, ..Manners::default() }).await?;
+    let calls = bench.calls_of("ada").await?;
+    let mut client = FlightSqlServiceClient::new_from_inner(calls.client);
+    let token = calls.header.as_deref().and_then(|header| header.strip_prefix("Bearer ")).ok_or("no token")?;
+    client.set_token(token.to_string());
+    let column: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+    let rows = RecordBatch::try_from_iter([("a", column)])?;
+    let options = TableDefinitionOptions { if_not_exist: 1, if_exists: 1 };
+    let command = CommandStatementIngest {
+        table_definition_options: Some(options),
+        table: "taken".to_string(),
+        ..CommandStatementIngest::default()
+    };
+    let stalled = stream::iter([Ok(rows)]).chain(stream::pending());
+    let sent = tokio::time::timeout(Duration::from_secs(30), client.execute_ingest(command, stalled)).await;
+    let error = sent.map_err(|_| "a stalled sender keeps its turn")?.err().ok_or("it has all rows")?.to_string();
+    assert!(error.contains("more than 1 s"), "{error}");
+    assert_eq!(run(&bench.session("ada").await?, "SELECT 1 AS n").await?, 1);
     Ok(())
 }
 
