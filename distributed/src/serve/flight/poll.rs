@@ -64,11 +64,22 @@ impl Polls {
 
     fn add(&self, name: String, poll: Poll) -> Result<Arc<Poll>, Status> {
         let mut by_name = self.by_name.lock();
+        let mut forgotten = None;
         if by_name.len() >= POLLS_MAX {
-            return Err(Status::resource_exhausted(format!("{POLLS_MAX} statements of the session are asked about")));
+            // One that has ended stays only for a client that missed the answer.
+            let ended = by_name.iter().filter(|(_, poll)| poll.work.is_finished());
+            let oldest = ended.min_by_key(|(_, poll)| *poll.asked.lock()).map(|(name, _)| name.clone());
+            let oldest = oldest.ok_or_else(|| {
+                Status::resource_exhausted(format!(
+                    "{POLLS_MAX} statements of the session run and are asked about: end one"
+                ))
+            })?;
+            forgotten = by_name.remove(&oldest);
         }
         let poll = Arc::new(poll);
         by_name.insert(name, Arc::clone(&poll));
+        drop(by_name);
+        drop(forgotten);
         Ok(poll)
     }
 
@@ -113,7 +124,12 @@ impl StatementService {
         let name = random_name().map_err(|error| Status::internal(format!("cannot name a statement: {error}")))?;
         let poll = Poll { ended: ended.boxed().shared(), work: abort, asked: Mutex::new(Instant::now()) };
         let poll = session.polls.add(name.clone(), poll)?;
-        self.poll(session, &name, &poll, FIRST_WAIT).await
+        let told = self.poll(session, &name, &poll, FIRST_WAIT).await;
+        if !matches!(&told, Ok(told) if told.flight_descriptor.is_some()) {
+            // Its end is told, and nobody has a descriptor to ask again with.
+            session.polls.cancel(&name);
+        }
+        told
     }
 
     /// How far a statement is that was started so.
@@ -168,4 +184,45 @@ pub(in crate::serve) fn running_handle(descriptor: &FlightDescriptor) -> Option<
 
 fn internal(error: arrow::error::ArrowError) -> Status {
     Status::internal(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    type Tested = Result<(), Box<dyn std::error::Error>>;
+
+    /// Fills the room with statements that have all ended, or of which only the first has.
+    async fn check(has_ended: bool) -> Tested {
+        let polls = Polls::default();
+        let one = |is_over: bool| {
+            let work = tokio::spawn(async move { if is_over { Ok(FlightInfo::new()) } else { pending().await } });
+            let abort = work.abort_handle();
+            let ended = async move { work.await.unwrap_or_else(|_| Err(Status::cancelled("cancelled"))) };
+            Poll { ended: ended.boxed().shared(), work: abort, asked: Mutex::new(Instant::now()) }
+        };
+        for number in 0..POLLS_MAX {
+            let poll = polls.add(number.to_string(), one(has_ended || number == 0))?;
+            if has_ended || number == 0 {
+                poll.ended.clone().await?;
+            }
+        }
+        // The one that has ended first makes room, one that runs never does.
+        polls.add("next".to_string(), one(false))?;
+        assert!(polls.get("0").is_err() && polls.get("1").is_ok() && polls.get("next").is_ok());
+        assert_eq!(polls.add("another".to_string(), one(false)).is_ok(), has_ended);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn statements_that_have_ended_make_room() -> Tested {
+        check(true).await
+    }
+
+    #[tokio::test]
+    async fn statements_that_run_do_not() -> Tested {
+        check(false).await
+    }
 }
