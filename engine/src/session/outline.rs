@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::sqlparser::ast::{Query, Statement as Ast};
 use futures::future::BoxFuture;
@@ -36,6 +37,8 @@ pub struct StatementOutline {
     pub class: StatementClass,
     /// The columns of its rows; none where it has no rows, or where they are known only when it runs.
     pub schema: Option<SchemaRef>,
+    /// Whether it has the text of a query's plan in place of rows: `EXPLAIN`.
+    pub is_explain: bool,
     /// The names of the dimensions that are the key of its rows.
     pub dimensions: Vec<String>,
     /// The types of its parameters, as far as the places where they stand tell them.
@@ -66,6 +69,7 @@ impl Session {
         let mut outline = StatementOutline {
             class: class(&statement.kind),
             schema: None,
+            is_explain: false,
             dimensions: Vec::new(),
             parameters: vec![None; count],
         };
@@ -84,6 +88,14 @@ impl Session {
             }
             (sql, StatementClass::Change) if !has_values => {
                 self.outline_change(sql, &mut outline).await;
+                Ok(outline)
+            }
+            (Ast::Explain { statement, .. }, _) => {
+                match *statement {
+                    Ast::Query(_) => outline.is_explain = true,
+                    // DataFusion explains what is no query.
+                    _ => outline.schema = Some(LogicalPlan::explain_schema()),
+                }
                 Ok(outline)
             }
             _ => Ok(outline),
@@ -161,7 +173,7 @@ fn class(kind: &StatementKind) -> StatementClass {
     }
 }
 
-fn note_types(plan: &datafusion::logical_expr::LogicalPlan, types: &mut [Option<DataType>]) {
+fn note_types(plan: &LogicalPlan, types: &mut [Option<DataType>]) {
     for (name, data_type) in plan.get_parameter_types().unwrap_or_default() {
         let number = name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
         if let Some(place) = number.and_then(|number| types.get_mut(number.checked_sub(1)?)) {

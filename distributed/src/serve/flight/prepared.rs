@@ -170,7 +170,11 @@ async fn schemas(session: &SessionInUse, text: &str) -> Result<(Option<SchemaRef
     let columns = match outline.class {
         StatementClass::Query => outline.schema.map(|schema| options.wire.schema(&schema, &outline.dimensions)),
         StatementClass::Change => Some(SchemaRef::new(Schema::empty())),
-        StatementClass::Report if is_explain(text) => Some(plan_schema()),
+        // What measures a plan runs it: the columns are known without.
+        StatementClass::Report if outline.is_explain => Some(plan_schema()),
+        StatementClass::Report if outline.schema.is_some() => {
+            outline.schema.map(|schema| options.wire.schema(&schema, &[]))
+        }
         StatementClass::Report => match session.session.query(text).await? {
             Outcome::Rows(rows) => Some(options.wire.schema(&rows.schema(), &rows.dimensions)),
             Outcome::Explain(_) => Some(plan_schema()),
@@ -184,10 +188,6 @@ async fn schemas(session: &SessionInUse, text: &str) -> Result<(Option<SchemaRef
     let parameters: Vec<Field> = outline.parameters.into_iter().enumerate().map(field).collect();
     let options = super::wire::WireTypes::Plain;
     Ok((columns, options.schema(&Schema::new(parameters), &[])))
-}
-
-fn is_explain(text: &str) -> bool {
-    text.trim_start().get(..7).is_some_and(|word| word.eq_ignore_ascii_case("explain"))
 }
 
 /// Values that a client sends for the parameters of a statement, all rows as one batch; none where there are no columns.

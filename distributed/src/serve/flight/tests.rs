@@ -161,6 +161,20 @@ async fn parameters_are_put_by_number() -> Ended {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_prepared_does_not_run() -> Ended {
+    let server = server().await?;
+    let mut client = named(&server, "ada").await?;
+    client.execute("CREATE TABLE t (a BIGINT)".to_string(), None).await?;
+    let endless = "-- how long?\nEXPLAIN ANALYZE SELECT sum(value % 7) FROM range(1000000000000)";
+    for (text, columns) in [(endless, 1), ("/**/ EXPLAIN ANALYZE INSERT INTO t VALUES (1)", 2)] {
+        let prepared = tokio::time::timeout(Duration::from_secs(20), client.prepare(text.to_string(), None)).await??;
+        assert_eq!(prepared.dataset_schema()?.fields().len(), columns, "{text}");
+    }
+    assert_eq!(numbers(&mut client, "SELECT count(*) FROM t").await?, [0]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_changes_something_runs_once() -> Ended {
     let server = server().await?;
     let mut client = named(&server, "ada").await?;
