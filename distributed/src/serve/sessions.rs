@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -17,11 +18,20 @@ use super::flight::{
 };
 use super::random::random_name;
 
+#[cfg(test)]
+mod tests;
+
 /// Makes the session of a new client.
 pub type SessionFactory = Arc<dyn Fn(&User) -> Result<Session, Error> + Send + Sync>;
 
 /// Sessions at one time.
 const SESSIONS_MAX: usize = 1000;
+
+/// Sessions of one user: others are to find room. For one more, the one goes that has been idle the longest.
+const SESSIONS_OF_USER_MAX: usize = 100;
+
+/// A session that nobody has used since the handshake ends after so long, if not before.
+const UNUSED_MAX: Duration = Duration::from_secs(120);
 
 /// Before the token in the header of a call.
 const BEARER: &str = "Bearer ";
@@ -67,6 +77,8 @@ pub(super) struct ServedSession {
     /// Statements that are asked about while they run.
     pub(super) polls: Polls,
     used: Mutex<Instant>,
+    /// Whether it was used since it was made.
+    was_used: AtomicBool,
 }
 
 /// A session that is being used, and is not idle until this is dropped.
@@ -115,9 +127,14 @@ impl Sessions {
         self.drop_idle();
         let user = self.user(caller).await?;
         let (token, served) = self.make(user)?;
-        let mut known = self.known.lock();
-        known.has_room()?;
-        known.by_token.insert(token.clone(), served);
+        let evicted = {
+            let mut known = self.known.lock();
+            let evicted = known.room_for(&served.user)?;
+            known.by_token.insert(token.clone(), served);
+            evicted
+        };
+        // Out of the lock: what a session holds takes its time to go.
+        drop(evicted);
         Ok(token)
     }
 
@@ -139,9 +156,11 @@ impl Sessions {
         if let Some(session) = known.of_connection(&key, self.rules.idle_max) {
             return Ok(session);
         }
-        known.has_room()?;
+        let evicted = known.room_for(&served.user)?;
         known.by_token.insert(token.clone(), Arc::clone(&served));
         known.by_connection.insert(key, token);
+        drop(known);
+        drop(evicted);
         Ok(SessionInUse(served))
     }
 
@@ -227,6 +246,7 @@ impl Sessions {
             prepared: PreparedStatements::default(),
             polls: Polls::default(),
             used: Mutex::new(Instant::now()),
+            was_used: AtomicBool::new(false),
         };
         Ok((random_name().map_err(named)?, Arc::new(served)))
     }
@@ -242,9 +262,22 @@ impl Known {
         self.session(self.by_connection.get(key)?, idle_max)
     }
 
-    fn has_room(&self) -> Result<(), Status> {
+    /// Makes room for one more session of a user; the session that has to go for it, for the caller to drop.
+    fn room_for(&mut self, user: &User) -> Result<Option<Arc<ServedSession>>, Status> {
+        let of_user = self.by_token.iter().filter(|(_, session)| session.user == *user);
+        if of_user.clone().count() >= SESSIONS_OF_USER_MAX {
+            let idle = of_user.filter(|(_, session)| !session.is_in_use());
+            let longest = idle.min_by_key(|(_, session)| *session.used.lock()).map(|(token, _)| token.clone());
+            let token = longest.ok_or_else(|| {
+                Status::resource_exhausted(format!(
+                    "{SESSIONS_OF_USER_MAX} sessions of the user run statements: end one"
+                ))
+            })?;
+            self.by_connection.retain(|_, known| *known != token);
+            return Ok(self.by_token.remove(&token));
+        }
         match self.by_token.len() < SESSIONS_MAX {
-            true => Ok(()),
+            true => Ok(None),
             false => Err(Status::resource_exhausted(format!("there are {SESSIONS_MAX} sessions already"))),
         }
     }
@@ -252,8 +285,17 @@ impl Known {
 
 impl ServedSession {
     fn is_idle(self: &Arc<Self>, idle_max: Duration) -> bool {
+        let idle_max = match self.was_used.load(Ordering::Acquire) {
+            true => idle_max,
+            false => idle_max.min(UNUSED_MAX),
+        };
+        !self.is_in_use() && self.used.lock().elapsed() > idle_max
+    }
+
+    /// Whether something runs in it, or is asked of it at this moment.
+    fn is_in_use(self: &Arc<Self>) -> bool {
         // Whoever uses it holds it.
-        Arc::strong_count(self) == 1 && self.used.lock().elapsed() > idle_max
+        Arc::strong_count(self) > 1
     }
 }
 
@@ -275,6 +317,7 @@ impl SessionInUse {
 impl Drop for SessionInUse {
     fn drop(&mut self) {
         *self.0.used.lock() = Instant::now();
+        self.0.was_used.store(true, Ordering::Release);
     }
 }
 
