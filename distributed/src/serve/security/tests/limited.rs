@@ -55,7 +55,8 @@ async fn rows_that_nobody_asks_for_take_no_turn_and_no_time() -> Ended {
     let bench = Bench::start(Manners { limits, ..Manners::default() }).await?;
     let mut ada = bench.calls_of("ada").await?;
     let ticket = ada.ticket("SELECT 7 AS n").await?;
-    let held = bench.session("ada").await?.query(LONG).await?;
+    let other = bench.session("ada").await?;
+    let held = other.query(LONG).await?;
     // Whoever is refused a turn still has the ticket.
     check("no turn", ada.fetch(ticket.clone()).await, &[Code::ResourceExhausted])?;
     drop(held);
