@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use quarray_distributed::control::LocalClusters;
 use quarray_distributed::serve::RemoteSession;
-use quarray_distributed::serve::http::HttpServer;
+use quarray_distributed::serve::http::{Everyone, HttpServer};
 use quarray_engine::error::Error;
 use quarray_engine::session::{Session, SessionBuilder};
 use tokio::runtime::Runtime;
@@ -64,7 +64,8 @@ impl Runner {
         };
         let dashboard = match &session {
             AnySession::Here(session) if args.dashboard => {
-                let started = dashboard::start(dashboard::any_port(), Vec::new(), session.queries(), &clusters);
+                let (listen, everyone) = (dashboard::any_port(), Arc::new(Everyone));
+                let started = dashboard::start(listen, Vec::new(), everyone, session.queries(), &clusters);
                 let started = desk.block_on(started)?;
                 tell(&format!("dashboard {}", started.link()));
                 Some(started)

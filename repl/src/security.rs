@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser};
+use quarray_distributed::serve::http::{Access, Everyone};
 use quarray_distributed::serve::security::{
     ClientTls, Gatekeeper, Rights, SecurityError, ServerTls, TOKENS_VARIABLE, Turnstiles, UserLimits, Users,
     expect_safe, hash_password, new_token,
@@ -72,6 +73,8 @@ pub struct ServerRules {
     pub rights: Arc<Rights>,
     /// Lets users in.
     pub authenticator: Arc<dyn Authenticator>,
+    /// Lets them see the dashboard.
+    pub viewers: Arc<dyn Access>,
     /// Lets statements begin.
     pub admission: Arc<dyn Admission>,
     /// Encrypts connections.
@@ -92,9 +95,13 @@ impl SecurityArgs {
             (Some(certificate), Some(key)) => Some(ServerTls::read(certificate, key)?),
             _ => None,
         };
-        let authenticator: Arc<dyn Authenticator> = match has_users {
-            true => Arc::new(Gatekeeper::new(Arc::clone(&users))?),
-            false => Arc::new(Anyone),
+        let (authenticator, viewers): (Arc<dyn Authenticator>, Arc<dyn Access>) = match has_users {
+            true => {
+                // One for both: guesses at one door count at the other.
+                let gatekeeper = Arc::new(Gatekeeper::new(Arc::clone(&users))?);
+                (Arc::clone(&gatekeeper) as _, gatekeeper)
+            }
+            false => (Arc::new(Anyone), Arc::new(Everyone)),
         };
         let limits = UserLimits {
             queries: self.user_queries,
@@ -105,7 +112,7 @@ impl SecurityArgs {
         let admission = Arc::new(Turnstiles::new(Arc::clone(&users), limits, self.max_queries));
         let access = AccessPolicy::confined(self.access()).map_err(|error| Failure::Usage(error.to_string()))?;
         let rights = Arc::new(Rights::new(users, Arc::clone(&admission), access));
-        Ok(ServerRules { rights, authenticator, admission, tls })
+        Ok(ServerRules { rights, authenticator, viewers, admission, tls })
     }
 
     /// Whether connections are encrypted.

@@ -33,7 +33,8 @@ struct ServeArgs {
     /// Where it listens. Other machines reach it with --users, --tls-cert and --tls-key only (or --insecure).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
-    /// Where the dashboard listens for browsers: an address of this machine. By default on any port that is free.
+    /// Where the dashboard listens for browsers: an address of this machine. By default on any port that is free. With
+    /// --users it asks for a name and a password, and shows each user their own statements.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     http: SocketAddr,
     /// A name of this host that browsers may use for the dashboard; may be given more than once.
@@ -118,7 +119,7 @@ async fn start(
         }
         None => None,
     };
-    let ServerRules { rights, authenticator, admission, tls } = args.security.rules(args.listen)?;
+    let ServerRules { rights, authenticator, viewers, admission, tls } = args.security.rules(args.listen)?;
     let settings = ServeSettings {
         listen: args.listen,
         idle_max: Duration::from_secs(u64::from(args.idle_timeout)),
@@ -134,7 +135,7 @@ async fn start(
         None => None,
     };
     let server = StatementServer::start(settings, workers).await?;
-    let http = dashboard::start(args.http, args.http_name.clone(), &queries, clusters).await?;
+    let http = dashboard::start(args.http, args.http_name.clone(), viewers, &queries, clusters).await?;
     Ok(Served { server, http, scaler })
 }
 

@@ -32,6 +32,15 @@ pub enum ClusterError {
         /// Where it was to listen.
         address: String,
     },
+    /// Pages for users who are asked for passwords are not encrypted.
+    #[error(
+        "cannot serve pages at {address}: expected an address of this machine (127.0.0.1, ::1), since passwords would be sent \
+         to it in the clear"
+    )]
+    InTheClear {
+        /// Where they were to be served.
+        address: String,
+    },
     /// Hosts that do not share a secret cannot tell friend from foe.
     #[error(
         "cannot use {address} without a shared secret: expected an address of this machine (127.0.0.1, ::1), or --secret-file \

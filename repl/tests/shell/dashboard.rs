@@ -11,9 +11,14 @@ use super::{STORE, program, quarray, replica};
 
 /// What a server at an address of the dashboard (`http://HOST:PORT/`) says.
 pub(super) fn get(link: &str, path: &str) -> String {
+    get_as(link, path, "")
+}
+
+/// Likewise, asked with these headers, each with the end of its line.
+pub(super) fn get_as(link: &str, path: &str, headers: &str) -> String {
     let host = link.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(host).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\n{headers}connection: close\r\n\r\n").unwrap();
     let mut said = String::new();
     stream.read_to_string(&mut said).unwrap();
     said

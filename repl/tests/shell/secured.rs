@@ -6,6 +6,7 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
+use super::dashboard::{get, get_as};
 use super::{STORE, quarray};
 
 /// A server for a test, killed at its end.
@@ -28,7 +29,7 @@ impl Server {
         let mut command = quarray();
         command.current_dir(folder.path()).args(["serve", "--listen", "127.0.0.1:0", "--users", "users"]);
         command.args(["--tls-cert", "cert.pem", "--tls-key", "key.pem", "--root", "served", "--root"]).arg(data);
-        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         words.read_line(&mut line).unwrap();
@@ -130,6 +131,28 @@ fn nobody_else_reads_anything() {
 }
 
 #[test]
+fn the_dashboard_is_for_users() {
+    let mut server = Server::start();
+    let said = BufReader::new(server.child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let link = said.skip(1).find_map(|line| line.strip_prefix("dashboard ").map(str::to_string)).unwrap();
+    let output = server.run(&["--user", "ada"], "correct horse", "SELECT 1 AS one_of_ada");
+    assert!(output.status.success(), "{}", words(&output));
+    for path in ["/", "/api/history", "/api/live"] {
+        let refused = get(&link, path);
+        assert!(
+            refused.starts_with("HTTP/1.1 401 ") && refused.contains("www-authenticate: Basic"),
+            "{path}: {refused}"
+        );
+    }
+    // ada:correct horse
+    let told = get_as(&link, "/api/history", "authorization: Basic YWRhOmNvcnJlY3QgaG9yc2U=\r\n");
+    assert!(told.starts_with("HTTP/1.1 200 ") && told.contains("one_of_ada"), "{told}");
+    let wrong = get_as(&link, "/api/history", "authorization: Basic YWRhOmNvcnJlY3Q=\r\n");
+    assert!(wrong.starts_with("HTTP/1.1 401 ") && !wrong.contains("one_of_ada"), "{wrong}");
+    assert!(get(&link, "/healthz").ends_with("ok\n"));
+}
+
+#[test]
 fn a_server_for_others_is_a_safe_one() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("users"), hashed("ada", "x")).unwrap();
@@ -140,6 +163,10 @@ fn a_server_for_others_is_a_safe_one() {
         (&["--listen", "0.0.0.0:0", "--users", "users"], "expected --tls-cert FILE and --tls-key FILE"),
         (&["--users", "absent"], "cannot read absent"),
         (&["--users", "none"], "names none"),
+        (
+            &["--users", "users", "--listen", "127.0.0.1:0", "--http", "0.0.0.0:0"],
+            "passwords would be sent to it in the clear",
+        ),
         (&["--root", "absent"], "cannot give access to absent"),
         (&["--allow-url", "/etc"], "expected a URL, found a path"),
         (&["--tls-cert", "a.pem", "--tls-key", "b.pem"], "a.pem"),

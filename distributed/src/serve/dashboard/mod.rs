@@ -16,6 +16,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod view;
+mod viewer;
 mod watch;
 
 use std::collections::HashMap;
@@ -34,6 +35,7 @@ use series::Series;
 pub(super) use assets::{Asset, asset, shell};
 use local::THIS_PROCESS;
 pub(super) use view::{HistoryFilter, Seen};
+pub use viewer::Viewer;
 
 /// What is looked at.
 #[derive(Debug, Clone)]
@@ -53,20 +55,21 @@ pub struct Dashboard {
     /// Counts up whenever there may be news.
     ticks: Sender<u64>,
     is_closed: Sender<bool>,
-    /// The overview of a tick, for all who look.
-    overview: Mutex<Option<(u64, Arc<str>)>>,
+    /// The overviews of a tick, for all who look.
+    overviews: Mutex<Overviews>,
 }
 
-/// Why a statement is not cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotCancelled {
-    /// It does not run.
-    #[error("no query of that name runs")]
-    Unknown,
-    /// It is another's.
-    #[error("the query is another user's")]
-    Foreign,
+/// The overviews that were made of one tick: one for each who sees other statements.
+#[derive(Debug, Default)]
+struct Overviews {
+    tick: u64,
+    made: HashMap<Viewer, Arc<str>>,
 }
+
+/// A statement that does not run, or not for the one who wants to cancel it: which of both is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no query of that name runs")]
+pub struct NotCancelled;
 
 /// What changes.
 #[derive(Debug, Default)]
@@ -87,7 +90,7 @@ impl Dashboard {
             state: Mutex::default(),
             ticks: Sender::new(0),
             is_closed: Sender::new(false),
-            overview: Mutex::default(),
+            overviews: Mutex::default(),
         });
         tokio::spawn(Self::watch(Arc::downgrade(&dashboard)));
         dashboard
@@ -98,13 +101,11 @@ impl Dashboard {
         self.is_closed.send_replace(true);
     }
 
-    /// Cancels a statement, for a user where users are known.
-    pub fn cancel(&self, id: &str, user: Option<&str>) -> Result<(), NotCancelled> {
-        let record = self.watched.queries.query(id).map(|query| query.record(false)).ok_or(NotCancelled::Unknown)?;
-        if user.is_some_and(|user| user != record.user) {
-            return Err(NotCancelled::Foreign);
-        }
-        if self.watched.queries.cancel(id) { Ok(()) } else { Err(NotCancelled::Unknown) }
+    /// Cancels a statement that somebody sees.
+    pub fn cancel(&self, id: &str, viewer: &Viewer) -> Result<(), NotCancelled> {
+        let query = self.watched.queries.query(id).filter(|query| viewer.sees(query.user())).ok_or(NotCancelled)?;
+        query.cancel();
+        Ok(())
     }
 
     /// Whether a statement that is over has been looked at once more since.

@@ -1,5 +1,7 @@
 //! Tests of the pages and figures, asked for as a browser does.
 
+mod users;
+
 use std::error::Error;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,11 +17,11 @@ use super::*;
 use crate::cluster::{ClusterError, Program, ballista_codec};
 use crate::metrics::{Metrics, QueriesSource};
 use crate::scaling::Limits;
-use crate::serve::http::{Everyone, HttpServer, HttpSettings};
+use crate::serve::http::{Access, Everyone, HttpServer, HttpSettings};
 
 type Tested = Result<(), Box<dyn Error>>;
 
-/// A server that asks nobody, and a session that it watches.
+/// A server, one that asks nobody if nothing else is wanted, and a session that it watches.
 struct Setting {
     server: HttpServer,
     session: Session,
@@ -38,10 +40,13 @@ impl Setting {
     }
 
     async fn listen(listen: SocketAddr) -> Result<Self, Box<dyn Error>> {
+        Self::with(listen, Arc::new(Everyone)).await
+    }
+
+    async fn with(listen: SocketAddr, access: Arc<dyn Access>) -> Result<Self, Box<dyn Error>> {
         let queries = QueryRegistry::new();
         let clusters = LocalClusters::new(Program::current()?, ballista_codec(), None, Limits::NONE);
         let watched = Watched { queries: Arc::clone(&queries), clusters: Arc::new(clusters) };
-        let access = Arc::new(Everyone);
         let metrics = Metrics::new().with(QueriesSource::new(Arc::clone(&queries)));
         let server = HttpServer::start(HttpSettings { listen, names: Vec::new(), access, metrics, watched }).await?;
         Ok(Self { server, session: Session::builder().queries(queries).build()? })
@@ -69,9 +74,14 @@ impl Setting {
 
     /// The first words of a stream, until it has said this.
     async fn listen_for(&self, path: &str, wanted: &str) -> Result<String, Box<dyn Error>> {
+        self.listen_for_as(path, "", wanted).await
+    }
+
+    /// Likewise, with these headers.
+    async fn listen_for_as(&self, path: &str, headers: &str, wanted: &str) -> Result<String, Box<dyn Error>> {
         let address = self.server.address();
         let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").as_bytes()).await?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n").as_bytes()).await?;
         let mut heard = Vec::new();
         let listen = async {
             while !String::from_utf8_lossy(&heard).contains(wanted) {

@@ -140,16 +140,20 @@ impl Admission for Unlimited {
 /// The credentials in the headers of a call.
 pub(in crate::serve) fn credentials(headers: &MetadataMap) -> Result<Credentials, Status> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(Credentials::None) };
-    let unreadable = || Status::unauthenticated("expected `Basic` or `Bearer` credentials, found another header");
-    let header = header.to_str().map_err(|_| unreadable())?;
+    let read = header.to_str().ok().and_then(credentials_in);
+    read.ok_or_else(|| Status::unauthenticated("expected `Basic` or `Bearer` credentials, found another header"))
+}
+
+/// The credentials in an `Authorization` header, of a call or of a browser's request.
+pub(in crate::serve) fn credentials_in(header: &str) -> Option<Credentials> {
     if header.len() > HEADER_BYTES_MAX {
-        return Err(unreadable());
+        return None;
     }
-    let (scheme, value) = header.split_once(' ').ok_or_else(unreadable)?;
+    let (scheme, value) = header.split_once(' ')?;
     match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => Ok(Credentials::Token(value.trim().to_string())),
-        "basic" => password(value.trim()).ok_or_else(unreadable),
-        _ => Err(unreadable()),
+        "bearer" => Some(Credentials::Token(value.trim().to_string())),
+        "basic" => password(value.trim()),
+        _ => None,
     }
 }
 

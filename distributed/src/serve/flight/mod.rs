@@ -46,8 +46,8 @@ mod types;
 mod wire;
 
 pub(super) use connection::{Connection, ConnectionInfo};
-pub(super) use handshake::credentials;
 pub use handshake::{Admission, Anyone, Authenticator, Credentials, Permit, Refused, Unlimited, User};
+pub(super) use handshake::{credentials, credentials_in};
 pub(super) use kept::KeptBytes;
 pub(super) use options::{OptionKind, OptionValue, SessionOptions, SetSessionOptions, SetSessionOptionsResult};
 pub(super) use poll::{Polls, running_handle};

@@ -2,24 +2,27 @@
 //!
 //! - The `Host` header is an address, `localhost` or a name that was allowed: a page of another site whose name was
 //!   pointed at this machine (DNS rebinding) is refused.
-//! - Where users are asked, the request says who it is.
+//! - Where users are asked, the request says who it is. Supervisors of this machine are not asked: what they are told has no
+//!   statements and no users in it.
 //! - What changes something comes from a page of this very server: there are no other permissions to be had (no CORS).
 //!
 //! And every answer says that its page loads nothing from elsewhere and stands in no frame.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, ORIGIN, REFERRER_POLICY,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::access::Access;
+use super::access::{Access, Denied};
+use crate::serve::dashboard::Viewer;
 
 /// Nothing but what this server itself has: no inline code, no other hosts, no frames, no forms.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -27,6 +30,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// What a supervisor asks without a password: it learns nothing but whether the server lives.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+
+/// What a collector of this machine asks without a password: counts and sums, without a text and without a user's name.
+const OPEN_HERE: &str = "/metrics";
+
+/// A browser asks its user for a name and a password at this.
+const ASKING: &str = "Basic realm=\"quarray\", charset=\"UTF-8\"";
 
 /// The rules of one server.
 #[derive(Debug)]
@@ -36,16 +45,15 @@ pub(super) struct Guard {
     pub(super) names: Vec<String>,
 }
 
-/// Who asks, for the handlers behind.
-#[derive(Debug, Clone)]
-pub(super) struct Asker(pub(super) Option<String>);
-
-/// Lets a request through, or answers it.
-pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
-    let mut response = match guard.check(&request) {
-        Ok(user) => {
-            request.extensions_mut().insert(Asker(user));
-            next.run(request).await
+/// Lets a request through, or answers it. Who asks is told to the handlers behind, where somebody was asked.
+pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let mut response = match guard.check(&parts).await {
+        Ok(viewer) => {
+            if let Some(viewer) = viewer {
+                parts.extensions.insert(viewer);
+            }
+            next.run(Request::from_parts(parts, body)).await
         }
         Err(refusal) => refusal.into_response(),
     };
@@ -69,8 +77,8 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
 pub(super) enum Refusal {
     #[error("expected one Host header with an address of this server, localhost, or a name that it was started with")]
     Host,
-    #[error("expected a user and a password, or a token")]
-    User,
+    #[error(transparent)]
+    User(#[from] Denied),
     #[error("expected a request of one of this server's own pages")]
     Origin,
     #[error("expected GET, HEAD or POST")]
@@ -81,32 +89,38 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
-            Self::User => StatusCode::UNAUTHORIZED,
+            Self::User(Denied::Unknown) => StatusCode::UNAUTHORIZED,
+            Self::User(Denied::Later { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Origin => StatusCode::FORBIDDEN,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
         };
         let text = (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{self}\n"));
         match self {
-            Self::User => ([(WWW_AUTHENTICATE, "Basic realm=\"Quarray\", charset=\"UTF-8\"")], text).into_response(),
+            Self::User(Denied::Unknown) => ([(WWW_AUTHENTICATE, ASKING)], text).into_response(),
+            Self::User(Denied::Later { seconds }) => ([(RETRY_AFTER, seconds.to_string())], text).into_response(),
             _ => text.into_response(),
         }
     }
 }
 
 impl Guard {
-    fn check(&self, request: &Request) -> Result<Option<String>, Refusal> {
-        let headers = request.headers();
+    /// Who asks; `None` where nobody is asked whoever it is.
+    async fn check(&self, request: &Parts) -> Result<Option<Viewer>, Refusal> {
+        let headers = &request.headers;
         let host = single(headers, &HOST).filter(|host| self.is_this_host(host)).ok_or(Refusal::Host)?;
-        if request.uri().authority().is_some_and(|authority| authority.as_str() != host) {
+        if request.uri.authority().is_some_and(|authority| authority.as_str() != host) {
             return Err(Refusal::Host);
         }
-        if OPEN.contains(&request.uri().path()) {
+        let peer = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        let is_here = peer.is_some_and(|peer| peer.to_canonical().is_loopback());
+        let path = request.uri.path();
+        if OPEN.contains(&path) || (path == OPEN_HERE && is_here) {
             return Ok(None);
         }
-        let user = self.access.user(single(headers, &AUTHORIZATION)).map_err(|_| Refusal::User)?;
-        match *request.method() {
-            Method::GET | Method::HEAD => Ok(user),
-            Method::POST if is_own_page(headers, host) => Ok(user),
+        let viewer = self.access.viewer(single(headers, &AUTHORIZATION), peer).await?;
+        match request.method {
+            Method::GET | Method::HEAD => Ok(Some(viewer)),
+            Method::POST if is_own_page(headers, host) => Ok(Some(viewer)),
             Method::POST => Err(Refusal::Origin),
             _ => Err(Refusal::Method),
         }
@@ -152,45 +166,66 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 mod tests {
     use axum::body::Body;
 
-    use super::super::access::{Denied, Everyone};
+    use async_trait::async_trait;
+
+    use super::super::access::Everyone;
     use super::*;
 
-    fn check(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<Option<String>, Refusal> {
+    type Checked = Result<Option<Viewer>, Refusal>;
+
+    const ALL: Checked = Ok(Some(Viewer::All));
+
+    async fn check(method: &str, path: &str, headers: &[(&str, &str)]) -> Checked {
         let guard = Guard { access: Arc::new(Everyone), names: vec!["arrays.example".to_string()] };
-        checked(&guard, method, path, headers)
+        checked(&guard, method, path, headers).await
     }
 
-    fn checked(guard: &Guard, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<Option<String>, Refusal> {
+    async fn checked(guard: &Guard, method: &str, path: &str, headers: &[(&str, &str)]) -> Checked {
+        checked_from(None, guard, method, path, headers).await
+    }
+
+    async fn checked_from(
+        peer: Option<&str>,
+        guard: &Guard,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Checked {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        guard.check(&request.body(Body::empty()).map_err(|_| Refusal::Method)?)
+        let (mut parts, _) = request.body(Body::empty()).map_err(|_| Refusal::Method)?.into_parts();
+        if let Some(peer) = peer {
+            let peer: SocketAddr = peer.parse().map_err(|_| Refusal::Host)?;
+            parts.extensions.insert(ConnectInfo(peer));
+        }
+        guard.check(&parts).await
     }
 
-    #[test]
-    fn hosts_are_addresses_and_known_names() {
+    #[tokio::test]
+    async fn hosts_are_addresses_and_known_names() {
         for host in
             ["127.0.0.1:8080", "127.0.0.1", "[::1]:8080", "[::1]", "localhost:1", "LOCALHOST", "arrays.example:443"]
         {
-            assert_eq!(check("GET", "/", &[("host", host)]), Ok(None), "{host}");
+            assert_eq!(check("GET", "/", &[("host", host)]).await, ALL, "{host}");
         }
         for host in ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "", ":80"]
         {
-            assert_eq!(check("GET", "/", &[("host", host)]), Err(Refusal::Host), "{host}");
+            assert_eq!(check("GET", "/", &[("host", host)]).await, Err(Refusal::Host), "{host}");
         }
-        assert_eq!(check("GET", "/", &[]), Err(Refusal::Host));
-        assert_eq!(check("GET", "/", &[("host", "localhost"), ("host", "localhost")]), Err(Refusal::Host));
-        assert_eq!(check("GET", "http://evil.example/", &[("host", "localhost")]), Err(Refusal::Host));
-        assert_eq!(check("GET", "/", &[("host", "localhost:99999")]), Err(Refusal::Host));
+        assert_eq!(check("GET", "/", &[]).await, Err(Refusal::Host));
+        assert_eq!(check("GET", "/", &[("host", "localhost"), ("host", "localhost")]).await, Err(Refusal::Host));
+        assert_eq!(check("GET", "http://evil.example/", &[("host", "localhost")]).await, Err(Refusal::Host));
+        assert_eq!(check("GET", "/", &[("host", "localhost:99999")]).await, Err(Refusal::Host));
     }
 
-    #[test]
-    fn changes_come_from_own_pages() {
+    #[tokio::test]
+    async fn changes_come_from_own_pages() {
         let host = ("host", "127.0.0.1:8080");
         let own = ("origin", "http://127.0.0.1:8080");
-        assert_eq!(check("POST", "/x", &[host, own]), Ok(None));
-        assert_eq!(check("POST", "/x", &[host, own, ("sec-fetch-site", "same-origin")]), Ok(None));
+        assert_eq!(check("POST", "/x", &[host, own]).await, ALL);
+        assert_eq!(check("POST", "/x", &[host, own, ("sec-fetch-site", "same-origin")]).await, ALL);
         for headers in [
             vec![host],
             vec![host, ("origin", "null")],
@@ -199,35 +234,52 @@ mod tests {
             vec![host, own, ("sec-fetch-site", "cross-site")],
             vec![host, own, ("origin", "http://evil.example")],
         ] {
-            assert_eq!(check("POST", "/x", &headers), Err(Refusal::Origin), "{headers:?}");
+            assert_eq!(check("POST", "/x", &headers).await, Err(Refusal::Origin), "{headers:?}");
         }
-        assert_eq!(check("DELETE", "/x", &[host, own]), Err(Refusal::Method));
-        assert_eq!(check("OPTIONS", "/x", &[host, own]), Err(Refusal::Method));
+        assert_eq!(check("DELETE", "/x", &[host, own]).await, Err(Refusal::Method));
+        assert_eq!(check("OPTIONS", "/x", &[host, own]).await, Err(Refusal::Method));
     }
 
     #[derive(Debug)]
     struct OneUser;
 
+    #[async_trait]
     impl Access for OneUser {
         fn asks(&self) -> bool {
             true
         }
 
-        fn user(&self, authorization: Option<&str>) -> Result<Option<String>, Denied> {
-            if authorization == Some("Bearer right") { Ok(Some("ada".to_string())) } else { Err(Denied) }
+        async fn viewer(&self, authorization: Option<&str>, peer: Option<IpAddr>) -> Result<Viewer, Denied> {
+            match authorization {
+                _ if peer == Some(IpAddr::from([192, 0, 2, 1])) => Err(Denied::Later { seconds: 3 }),
+                Some("Bearer right") => Ok(Viewer::Own(Arc::from("ada"))),
+                _ => Err(Denied::Unknown),
+            }
         }
     }
 
-    #[test]
-    fn users_are_asked_but_supervisors_are_not() {
+    #[tokio::test]
+    async fn users_are_asked_but_supervisors_are_not() {
         let guard = Guard { access: Arc::new(OneUser), names: Vec::new() };
         let host = ("host", "localhost");
         let right = ("authorization", "Bearer right");
-        assert_eq!(checked(&guard, "GET", "/", &[host]), Err(Refusal::User));
-        assert_eq!(checked(&guard, "GET", "/metrics", &[host]), Err(Refusal::User));
-        assert_eq!(checked(&guard, "GET", "/", &[host, ("authorization", "Bearer wrong")]), Err(Refusal::User));
-        assert_eq!(checked(&guard, "GET", "/", &[host, right, right]), Err(Refusal::User));
-        assert_eq!(checked(&guard, "GET", "/", &[host, right]), Ok(Some("ada".to_string())));
-        assert_eq!(checked(&guard, "GET", "/healthz", &[host]), Ok(None));
+        let wrong = ("authorization", "Bearer wrong");
+        let unknown = || Err(Refusal::User(Denied::Unknown));
+        assert_eq!(checked(&guard, "GET", "/", &[host]).await, unknown());
+        assert_eq!(checked(&guard, "GET", "/metrics", &[host]).await, unknown());
+        assert_eq!(checked(&guard, "GET", "/", &[host, wrong]).await, unknown());
+        assert_eq!(checked(&guard, "GET", "/", &[host, right, right]).await, unknown());
+        assert_eq!(checked(&guard, "GET", "/", &[host, right]).await, Ok(Some(Viewer::Own(Arc::from("ada")))));
+        assert_eq!(checked(&guard, "GET", "/healthz", &[host]).await, Ok(None));
+        for (peer, expected) in [
+            ("127.0.0.1:1", Ok(None)),
+            ("[::1]:1", Ok(None)),
+            ("[::ffff:127.0.0.1]:1", Ok(None)),
+            ("192.0.2.9:1", unknown()),
+            ("192.0.2.1:1", Err(Refusal::User(Denied::Later { seconds: 3 }))),
+        ] {
+            assert_eq!(checked_from(Some(peer), &guard, "GET", "/metrics", &[host]).await, expected, "{peer}");
+            assert_eq!(checked_from(Some("127.0.0.1:1"), &guard, "GET", "/api/overview", &[host]).await, unknown());
+        }
     }
 }

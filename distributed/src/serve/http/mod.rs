@@ -3,7 +3,8 @@
 //! [`HttpServer`] listens, `guard.rs` looks at every request before anything else does (who may ask, by which name of
 //! this host, from which page), `routes.rs` answers with what [`Dashboard`](super::dashboard::Dashboard) knows.
 //!
-//! Whoever wants users to be asked for passwords gives an [`Access`]; until then nothing but this machine is served.
+//! An [`Access`] says whether users are asked for passwords, and what each sees. Nothing but this machine is served either
+//! way, since nothing is encrypted here.
 
 mod access;
 mod guard;

@@ -12,10 +12,9 @@ use serde_json::json;
 use std::collections::HashMap;
 use tokio::sync::Semaphore;
 
-use super::guard::Asker;
 use super::streams::{overview_stream, query_stream};
 use crate::metrics::{self, Metrics};
-use crate::serve::dashboard::{Asset, Dashboard, HistoryFilter, NotCancelled, Seen, asset, shell};
+use crate::serve::dashboard::{Asset, Dashboard, HistoryFilter, Seen, Viewer, asset, shell};
 
 /// Pages that watch at once, at most.
 const WATCHERS_MAX: usize = 64;
@@ -68,8 +67,8 @@ async fn file(Path(path): Path<String>) -> Response {
     asset(&path).map_or_else(not_found, sent)
 }
 
-async fn overview(State(shared): Shared) -> Response {
-    text(shared.dashboard.overview().await.to_string())
+async fn overview(State(shared): Shared, Extension(viewer): Extension<Viewer>) -> Response {
+    text(shared.dashboard.overview(&viewer).await.to_string())
 }
 
 async fn series(State(shared): Shared) -> Response {
@@ -80,22 +79,25 @@ async fn executors(State(shared): Shared) -> Response {
     text(shared.dashboard.executors().to_string())
 }
 
-async fn history(State(shared): Shared, Query(mut asked): Query<HashMap<String, String>>) -> Response {
+async fn history(
+    State(shared): Shared,
+    Extension(viewer): Extension<Viewer>,
+    Query(mut asked): Query<HashMap<String, String>>,
+) -> Response {
     let mut value = |name: &str| asked.remove(name).unwrap_or_default();
     let filter = HistoryFilter { text: value("text"), state: value("state") };
-    text(shared.dashboard.history(&filter).to_string())
+    text(shared.dashboard.history(&filter, &viewer).to_string())
 }
 
-async fn query(State(shared): Shared, Path(id): Path<String>) -> Response {
-    let found = shared.dashboard.query(&id, &mut Seen::default());
+async fn query(State(shared): Shared, Extension(viewer): Extension<Viewer>, Path(id): Path<String>) -> Response {
+    let found = shared.dashboard.query(&id, &viewer, &mut Seen::default());
     found.map_or_else(|| missing("no query has that name, or it was forgotten"), |query| text(query.to_string()))
 }
 
-async fn cancel(State(shared): Shared, Extension(Asker(user)): Extension<Asker>, Path(id): Path<String>) -> Response {
-    match shared.dashboard.cancel(&id, user.as_deref()) {
+async fn cancel(State(shared): Shared, Extension(viewer): Extension<Viewer>, Path(id): Path<String>) -> Response {
+    match shared.dashboard.cancel(&id, &viewer) {
         Ok(()) => text(json!({ "cancelled": id }).to_string()),
-        Err(error @ NotCancelled::Unknown) => missing(&error.to_string()),
-        Err(error @ NotCancelled::Foreign) => refused(StatusCode::FORBIDDEN, &error.to_string()),
+        Err(error) => missing(&error.to_string()),
     }
 }
 
@@ -132,9 +134,6 @@ fn not_found() -> Response {
 }
 
 pub(super) fn missing(reason: &str) -> Response {
-    refused(StatusCode::NOT_FOUND, reason)
-}
-
-fn refused(status: StatusCode, reason: &str) -> Response {
-    (status, [(CONTENT_TYPE, "application/json")], json!({ "error": reason }).to_string()).into_response()
+    let told = json!({ "error": reason }).to_string();
+    (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "application/json")], told).into_response()
 }

@@ -49,8 +49,10 @@ pub struct HttpServer {
 impl HttpServer {
     /// Starts a server on threads of its own, so that it answers while queries keep all others busy.
     pub async fn start(settings: HttpSettings) -> Result<Self, ClusterError> {
-        if !settings.access.asks() && !settings.listen.ip().is_loopback() {
-            return Err(ClusterError::NotLocal { address: settings.listen.to_string() });
+        if !settings.listen.ip().is_loopback() {
+            let address = settings.listen.to_string();
+            let asks = settings.access.asks();
+            return Err(if asks { ClusterError::InTheClear { address } } else { ClusterError::NotLocal { address } });
         }
         let threads = Threads::start()?;
         let (stop, stopped) = oneshot::channel();
@@ -61,6 +63,7 @@ impl HttpServer {
             let rules = Arc::new(Guard { access: settings.access, names: settings.names });
             let shared = Arc::new(Routes::new(Arc::clone(&dashboard), settings.metrics));
             let routes = routes(shared).layer(middleware::from_fn_with_state(rules, guard));
+            let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
             let service = tokio::spawn(async move {
                 let stopped = async move {
                     // A server that is dropped stops as well.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -13,13 +14,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::watch::Receiver;
 
 use super::routes::{Routes, missing};
-use crate::serve::dashboard::{Dashboard, Seen};
+use crate::serve::dashboard::{Dashboard, Seen, Viewer};
 
 /// A stream without news says so this often: a connection that is gone is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Someone who watches.
 struct Watcher {
+    viewer: Viewer,
     dashboard: Arc<Dashboard>,
     ticks: Receiver<u64>,
     closing: Receiver<bool>,
@@ -28,27 +30,34 @@ struct Watcher {
 }
 
 /// The overview, whenever there may be news.
-pub(super) async fn overview_stream(State(shared): State<Arc<Routes>>) -> Response {
-    let Some(watcher) = Watcher::new(&shared) else { return too_many() };
+pub(super) async fn overview_stream(
+    State(shared): State<Arc<Routes>>,
+    Extension(viewer): Extension<Viewer>,
+) -> Response {
+    let Some(watcher) = Watcher::new(&shared, viewer) else { return too_many() };
     let events = stream::unfold(watcher, |mut watcher| async move {
         watcher.wait().await?;
-        let text = watcher.dashboard.overview().await;
+        let text = watcher.dashboard.overview(&watcher.viewer).await;
         Some((Event::default().event("overview").data(&*text), watcher))
     });
     answer(events)
 }
 
 /// A statement, whenever there may be news, until it is over.
-pub(super) async fn query_stream(State(shared): State<Arc<Routes>>, Path(id): Path<String>) -> Response {
-    if shared.dashboard.query(&id, &mut Seen::default()).is_none() {
+pub(super) async fn query_stream(
+    State(shared): State<Arc<Routes>>,
+    Extension(viewer): Extension<Viewer>,
+    Path(id): Path<String>,
+) -> Response {
+    if shared.dashboard.query(&id, &viewer, &mut Seen::default()).is_none() {
         return missing("no query has that name, or it was forgotten");
     }
-    let Some(watcher) = Watcher::new(&shared) else { return too_many() };
+    let Some(watcher) = Watcher::new(&shared, viewer) else { return too_many() };
     let state = Some((watcher, Seen::default(), id));
     let events = stream::unfold(state, |state| async move {
         let (mut watcher, mut seen, id) = state?;
         watcher.wait().await?;
-        let query = watcher.dashboard.query(&id, &mut seen)?;
+        let query = watcher.dashboard.query(&id, &watcher.viewer, &mut seen)?;
         let is_over = query.pointer("/query/is_over").and_then(serde_json::Value::as_bool).unwrap_or(true)
             && watcher.dashboard.is_settled(&id);
         let event = Event::default().event(if is_over { "end" } else { "query" }).data(query.to_string());
@@ -68,11 +77,11 @@ fn too_many() -> Response {
 
 impl Watcher {
     /// `None` where too many watch.
-    fn new(shared: &Routes) -> Option<Self> {
+    fn new(shared: &Routes, viewer: Viewer) -> Option<Self> {
         let permit = Arc::clone(&shared.watchers).try_acquire_owned().ok()?;
         let dashboard = Arc::clone(&shared.dashboard);
         let (ticks, closing) = (dashboard.ticks(), dashboard.closing());
-        Some(Self { dashboard, ticks, closing, is_first: true, _permit: permit })
+        Some(Self { viewer, dashboard, ticks, closing, is_first: true, _permit: permit })
     }
 
     /// Waits for news; the first time there are some. `None` at the end.

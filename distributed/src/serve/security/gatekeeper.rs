@@ -14,7 +14,7 @@ use super::error::SecurityError;
 use super::guesses::Guesses;
 use super::passwords::{PASSWORD_BYTES_MAX, PasswordChecks};
 use super::tokens::TokenHash;
-use super::users::{UserRecord, Users};
+use super::users::{Role, UserRecord, Users};
 use crate::serve::flight::{Authenticator, Credentials, Refused, User};
 
 /// A password that was right is right for so long without being hashed again: some clients send it with every call.
@@ -42,6 +42,11 @@ impl Gatekeeper {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &random)
             .map_err(|_| SecurityError::Hash("there are no random numbers".to_string()))?;
         Ok(Self { users, checks, guesses: Guesses::default(), right: Mutex::default(), key })
+    }
+
+    /// What a user may do who was let in.
+    pub(super) fn role(&self, user: &User) -> Role {
+        self.users.get(&user.name).map_or(Role::Read, |user| user.role)
     }
 
     async fn by_password(&self, peer: Option<IpAddr>, name: &str, password: &str) -> Result<User, Refused> {

@@ -8,6 +8,7 @@
 //! | `gatekeeper.rs` | lets users in, by all of these |
 //! | `limits.rs` | statements that run, statements that wait |
 //! | `rights.rs` | the session of a user: role, memory, time |
+//! | `viewers.rs` | what a user sees of the dashboard |
 //! | `tls.rs`, `incoming.rs`, `outgoing.rs` | encrypted connections, of servers and of clients |
 //! | `exposure.rs` | what it takes to be reached by other machines |
 //!
@@ -28,6 +29,7 @@ mod tests;
 mod tls;
 mod tokens;
 mod users;
+mod viewers;
 
 pub use error::SecurityError;
 pub use exposure::expect_safe;
@@ -35,6 +37,8 @@ pub use gatekeeper::Gatekeeper;
 pub(super) use incoming::{Incoming, incoming};
 pub use limits::{Turnstiles, UserLimits};
 pub(super) use outgoing::Outgoing;
+#[cfg(test)]
+pub(in crate::serve) use passwords::hash_quickly;
 pub use passwords::{PASSWORD_BYTES_MAX, hash_password};
 pub use rights::Rights;
 pub use tls::{ClientTls, ServerTls};

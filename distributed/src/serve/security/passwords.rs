@@ -134,7 +134,7 @@ impl Drop for Waiting<'_> {
 
 /// A hash that is cheap to make and to compare, for tests.
 #[cfg(test)]
-pub(super) fn hash_quickly(password: &str) -> Result<String, SecurityError> {
+pub(in crate::serve) fn hash_quickly(password: &str) -> Result<String, SecurityError> {
     let params = Params::new(Params::MIN_M_COST, 1, 1, None);
     hash_with(password, params.map_err(|error| SecurityError::Hash(error.to_string()))?)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::Dashboard;
+use super::super::{Dashboard, Viewer};
 use super::listed;
 
 /// Statements of one answer, at most.
@@ -21,9 +21,9 @@ pub struct HistoryFilter {
 }
 
 impl Dashboard {
-    /// The statements that have ended, the latest end first.
-    pub fn history(&self, filter: &HistoryFilter) -> Value {
-        let records = self.watched.queries.recent(SEARCHED_MAX);
+    /// The statements that somebody sees of those that have ended, the latest end first.
+    pub fn history(&self, filter: &HistoryFilter, viewer: &Viewer) -> Value {
+        let records = self.recent(viewer, SEARCHED_MAX);
         let wanted = filter.text.to_lowercase();
         let found: Vec<_> = records
             .iter()

@@ -8,15 +8,25 @@ mod query;
 pub use history::HistoryFilter;
 pub use query::Seen;
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use quarray_engine::queries::QueryRecord;
 use serde_json::{Value, json};
 
 use super::followed::Followed;
+use super::{Dashboard, Viewer};
 
 /// Characters of a statement's text in lists.
 const TEXT_CHARACTERS_MAX: usize = 400;
+
+impl Dashboard {
+    /// The statements that somebody sees of those that have ended, the latest end first; so many of them at most.
+    fn recent(&self, viewer: &Viewer, limit: usize) -> Vec<Arc<QueryRecord>> {
+        let all = self.watched.queries.recent(usize::MAX);
+        all.into_iter().filter(|record| viewer.sees(&record.user)).take(limit).collect()
+    }
+}
 
 /// A statement in a list.
 fn listed(record: &QueryRecord, followed: Option<&Followed>) -> Value {

@@ -1,5 +1,6 @@
 //! The first page: what happens now.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::clusters::{ClusterFacts, decisions};
 use super::super::host::machine_memory;
 use super::super::jobs::now;
-use super::super::{Dashboard, THIS_PROCESS};
+use super::super::{Dashboard, Overviews, THIS_PROCESS, Viewer};
 use super::listed;
 
 /// Statements in the list, at most.
@@ -17,17 +18,15 @@ const LISTED_MAX: usize = 50;
 const ENDED_LISTED: usize = 10;
 
 impl Dashboard {
-    /// What happens now, as text that is made once for all who look.
-    pub async fn overview(&self) -> Arc<str> {
+    /// What happens now, as text that is made once for all who see the same of it.
+    pub async fn overview(&self, viewer: &Viewer) -> Arc<str> {
         let tick = *self.ticks.borrow();
-        if let Some((made, text)) = &*self.overview.lock()
-            && *made == tick
-        {
+        if let Some(text) = self.overviews.lock().of(tick).get(viewer) {
             return Arc::clone(text);
         }
         let decisions = decisions(&self.watched.clusters).await;
-        let text: Arc<str> = self.overview_value(decisions).to_string().into();
-        *self.overview.lock() = Some((tick, Arc::clone(&text)));
+        let text: Arc<str> = self.overview_value(decisions, viewer).to_string().into();
+        self.overviews.lock().of(tick).insert(viewer.clone(), Arc::clone(&text));
         text
     }
 
@@ -41,8 +40,10 @@ impl Dashboard {
         !self.is_closed() && self.state.lock().series.last().is_some()
     }
 
-    fn overview_value(&self, decisions: Vec<Value>) -> Value {
-        let (running, recent) = (self.watched.queries.running(), self.watched.queries.recent(ENDED_LISTED));
+    fn overview_value(&self, decisions: Vec<Value>, viewer: &Viewer) -> Value {
+        let (mut running, recent) = (self.watched.queries.running(), self.recent(viewer, ENDED_LISTED));
+        let running_count = running.len();
+        running.retain(|record| viewer.sees(&record.user));
         let totals = self.watched.queries.totals();
         let state = self.state.lock();
         let list = |records: &mut dyn Iterator<Item = &quarray_engine::queries::QueryRecord>| -> Vec<Value> {
@@ -61,10 +62,23 @@ impl Dashboard {
             "clusters": state.clusters.iter().map(ClusterFacts::told).collect::<Vec<_>>(),
             "decisions": decisions,
             "sessions": self.watched.queries.sessions(),
-            "running_count": running.len(),
+            "viewer": viewer.user(),
+            "running_count": running_count,
+            "running_seen": running.len(),
             "running": list(&mut running.iter().rev()),
             "recent": list(&mut recent.iter().map(|record| &**record)),
             "totals": { "done": totals.done, "failed": totals.failed, "cancelled": totals.cancelled },
         })
+    }
+}
+
+impl Overviews {
+    /// Those of a tick, without those of another.
+    fn of(&mut self, tick: u64) -> &mut HashMap<Viewer, Arc<str>> {
+        if self.tick != tick {
+            self.made.clear();
+            self.tick = tick;
+        }
+        &mut self.made
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::Dashboard;
 use super::super::plan::drawing_of;
+use super::super::{Dashboard, Viewer};
 use super::told;
 
 /// What somebody who watches a statement has seen of it.
@@ -14,9 +14,10 @@ pub struct Seen {
 }
 
 impl Dashboard {
-    /// A statement that runs or has ended: what is new since `seen`, which is brought up to date.
-    pub fn query(&self, id: &str, seen: &mut Seen) -> Option<Value> {
-        let record = self.watched.queries.get(id)?;
+    /// A statement that runs or has ended: what is new since `seen`, which is brought up to date. One that the viewer does
+    /// not see is not there.
+    pub fn query(&self, id: &str, viewer: &Viewer, seen: &mut Seen) -> Option<Value> {
+        let record = self.watched.queries.get(id).filter(|record| viewer.sees(&record.user))?;
         let state = self.state.lock();
         let followed = state.followed.get(id);
         let of_jobs = followed.and_then(|followed| followed.drawing()).cloned();

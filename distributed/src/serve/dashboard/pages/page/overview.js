@@ -102,7 +102,8 @@ function figures({ sample, machine, running_count: runs, clusters, totals }) {
       : figure("Executors", "–", "", "no cluster"));
 }
 
-function running({ running, running_count: runs }) {
+// With users, everyone sees their own queries, administrators those of all; figures are of all for everyone.
+function running({ running, running_seen: seen, viewer }) {
   const rows = running.map((query) => h("tr", { "data-key": query.id },
     h("td", { class: "short" }, stateWord(query.state)),
     h("td", { class: "text" }, queryLink(query)),
@@ -112,10 +113,11 @@ function running({ running, running_count: runs }) {
     h("td", { class: "number" }, query.eta_seconds === null ? "–" : seconds(query.eta_seconds)),
     h("td", { class: "number" }, bytes(query.read)),
     h("td", { class: "number" }, count(query.rows))));
-  return card("Running queries", runs > running.length && `the last ${running.length} of ${count(runs)}`,
+  const notes = [viewer && `of ${viewer}`, seen > running.length && `the last ${running.length} of ${count(seen)}`];
+  return card("Running queries", notes.filter(Boolean).join(", "),
     rows.length
       ? h("div", { class: "scroll" }, h("table", {}, head(["State", "Query", "Runs on", "Progress", "#Time", "#Left", "#Read", "#Rows"]), h("tbody", {}, rows)))
-      : h("p", { class: "empty" }, "Nothing runs at the moment."));
+      : h("p", { class: "empty" }, viewer ? "Nothing of yours runs at the moment." : "Nothing runs at the moment."));
 }
 
 function clusters({ clusters }) {
