@@ -43,7 +43,7 @@ impl StatementService {
             Redeemed::Blocks(blocks) => return Ok(encoded_blocks(blocks)),
             Redeemed::Rows(rows) => *rows,
             Redeemed::Again(statement) if result.form == ResultForm::Blocks => {
-                let blocks = self.blocks_again(&session, statement, &result).await?;
+                let blocks = self.blocks_again(&session, statement, &result, permit).await?;
                 return Ok(encoded_blocks(blocks));
             }
             Redeemed::Again(statement) => self.rows_again(&session, statement, &result).await?,
@@ -81,15 +81,16 @@ impl StatementService {
         session: &SessionInUse,
         statement: Statement,
         result: &SessionResult,
+        permit: Permit,
     ) -> Result<Blocks, Status> {
-        let permit = self.permit(session).await?;
         let running = session.share();
         let blocks = self.run(async move {
+            // The work itself holds it: what is told to end may take a moment.
+            let _permit = permit;
             let rows = run_again(&running, statement).await?;
             Blocks::of(rows).await.map_err(|error| failure::status(&error))
         });
         let blocks = blocks.await??;
-        drop(permit);
         // The schema tells the shape and the labels too.
         match blocks.schema == result.schema {
             true => Ok(blocks),

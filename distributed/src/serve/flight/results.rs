@@ -164,7 +164,7 @@ impl Results {
 impl SessionResult {
     /// Whether its rows are there, and nothing has to run for them.
     pub(super) fn is_kept(&self) -> bool {
-        matches!(&*self.state.lock(), ResultState::Kept { .. })
+        matches!(&*self.state.lock(), ResultState::Kept { .. } | ResultState::Made(_))
     }
 
     /// What a ticket stands for.
