@@ -72,7 +72,7 @@ impl Setting {
         Ok(serde_json::from_str(&answer.body)?)
     }
 
-    /// The first words of a stream, until it has said this.
+    /// The first words of a stream, until an event has said this and has ended.
     async fn listen_for(&self, path: &str, wanted: &str) -> Result<String, Box<dyn Error>> {
         self.listen_for_as(path, "", wanted).await
     }
@@ -84,7 +84,8 @@ impl Setting {
         stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n").as_bytes()).await?;
         let mut heard = Vec::new();
         let listen = async {
-            while !String::from_utf8_lossy(&heard).contains(wanted) {
+            let is_said = |heard: &str| heard.split_once(wanted).is_some_and(|(_, rest)| rest.contains("\n\n"));
+            while !is_said(&String::from_utf8_lossy(&heard)) {
                 if stream.read_buf(&mut heard).await? == 0 {
                     break;
                 }
