@@ -18,8 +18,9 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReser
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::dml::InsertOp;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex as ShortMutex;
 use tokio::sync::{Mutex, RwLock};
 
@@ -68,6 +69,16 @@ impl HeldRows {
             self.push(batch)?;
         }
         Ok(self)
+    }
+
+    /// The rows in their order, which count until all have been taken.
+    pub fn into_stream(self, schema: SchemaRef) -> SendableRecordBatchStream {
+        let Self { batches, counted } = self;
+        let batches = stream::iter(batches).map(move |batch| {
+            let _held = &counted;
+            Ok(batch)
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, batches))
     }
 
     /// How many rows there are.

@@ -12,6 +12,7 @@ use arrow_flight::sql::{CommandStatementIngest, TableExistsOption, TableNotExist
 use datafusion::common::TableReference;
 use futures::{Stream, StreamExt};
 use quarray_engine::held::{HeldRows, HeldTable};
+use quarray_engine::outcome::Rows;
 use quarray_engine::session::{CATALOG, SCHEMA};
 use quarray_engine::sink::{StoreContents, StoreOrder};
 use quarray_engine::{Error, Outcome, Session};
@@ -159,10 +160,12 @@ async fn store(
         return Err(Error::Execution("expected a column beside those of the dimensions, found none".to_string()));
     }
     let order = StoreOrder::new(&command.table, &[], &options, &mode, session.access()).await?;
-    let staged = Staged::new(session, received)?;
-    let mut rows = session.query(&format!("SELECT * FROM {}", quoted(&staged.name))).await?.into_rows()?;
-    rows.dimensions = dimensions;
-    order.write(StoreContents::of_rows(vec![rows]).await?).await.map(|_| ())
+    // As they came: a plan would read them in several partitions, in any order.
+    let ClientRows { schema, rows } = received;
+    let mut rows = Rows::new(rows.into_stream(schema), dimensions, None);
+    rows.memory_pool = Some(Arc::clone(&session.context().runtime_env().memory_pool));
+    let written = async { order.write(StoreContents::of_rows(vec![rows]).await?).await.map(|_| ()) };
+    session.in_time(written).await?
 }
 
 fn dimensions(command: &CommandStatementIngest, schema: &SchemaRef) -> Result<Vec<String>, Error> {
