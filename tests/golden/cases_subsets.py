@@ -1,4 +1,5 @@
 """Subsets: labels, ranges, steps, IN, positions, nearest, linear, partial dates; and what a scan decodes."""
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -135,9 +136,11 @@ def nearest(book: Casebook) -> None:
                inner.sel(lon=0).interp(lat=30.0).to_dataset(name="ps"), dims=["time"], tolerance="sum")
     book.array("linear_on_label", "era", "FROM era[time[0:6], lat = 40, lon = linear(90)] |> SELECT time, ps",
                inner.sel(lat=40, lon=90).to_dataset(name="ps"), dims=["time"], tolerance="sum")
-    book.array("linear_time", "era", "FROM era[time = linear('2020-01-20T06:00'), lat = 40] |> SELECT time, lon, ps",
-               book.stores["era"].ps.sel(lat=40).interp(time=[pd.Timestamp("2020-01-20T06:00")]).to_dataset(name="ps"),
-               dims=["time", "lon"], tolerance="sum")
+    between = pd.Timestamp("2020-01-20T06:00")
+    at_six = book.stores["era"].ps.sel(lat=40).interp(time=between).drop_vars("time").to_dataset(name="ps")
+    at_six["time"] = ("lon", np.full(at_six.lon.size, between.to_datetime64()))
+    book.array("linear_time", "era", "FROM era[time = linear('2020-01-20T06:00'), lat = 40] |> SELECT lon, time, ps",
+               at_six[["time", "ps"]], dims=["lon"], tolerance="sum")
     both = inner.sel(lat=51.3, method="nearest").interp(lon=359.0 - 50)
     book.array("nearest_and_linear", "era", "FROM era[lat = nearest(51.5), lon = linear(309), time[0:6]] |> SELECT time, ps",
                both.to_dataset(name="ps"), dims=["time"], tolerance="sum")

@@ -28,7 +28,6 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use datafusion::prelude::SessionConfig;
 use futures::stream::{AbortHandle, Abortable, Stream};
 use parking_lot::Mutex;
-use quarray_engine::exec::GridReducePartialExec;
 use quarray_engine::explain::PeakMemory;
 use quarray_engine::interruption::Interruption;
 use quarray_engine::totals::totals;
@@ -39,7 +38,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use super::measured::PEAK_MEMORY;
-use super::stage_order::{StageInPreparation, StageOrder};
+use super::stage_order::{StageInPreparation, StageOrder, narrow};
 use super::task_failure::told;
 use crate::codec::is_to_be_prepared;
 use crate::metrics::task_totals;
@@ -234,14 +233,6 @@ impl QueryStageExecutor for CancellableStage {
     fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
         self.stage.get().map(|stage| stage.collect_column_stats()).unwrap_or_default()
     }
-}
-
-/// Lets as many partitions of reductions work at once as there are cores for them: a task may have fewer than its executor.
-fn narrow(plan: &dyn ExecutionPlan, cores: usize) {
-    if let Some(reduction) = plan.downcast_ref::<GridReducePartialExec>() {
-        reduction.narrow(cores);
-    }
-    plan.children().into_iter().for_each(|child| narrow(child.as_ref(), cores));
 }
 
 impl Tasks {

@@ -12,6 +12,7 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::prelude::SessionConfig;
+use quarray_engine::exec::GridReducePartialExec;
 use quarray_engine::interruption::interruptible;
 use tokio::runtime::Handle;
 
@@ -45,6 +46,14 @@ impl StageOrder {
             self.engine.create_query_stage_exec(job, stage, task, partitions, plan, &self.work_dir, &self.config)?;
         Ok((made, inputs))
     }
+}
+
+/// Lets as many partitions of reductions work at once as there are cores for them: a task may have fewer than its executor.
+pub(super) fn narrow(plan: &dyn ExecutionPlan, cores: usize) {
+    if let Some(reduction) = plan.downcast_ref::<GridReducePartialExec>() {
+        reduction.narrow(cores);
+    }
+    plan.children().into_iter().for_each(|child| narrow(child.as_ref(), cores));
 }
 
 /// A stage that is made, or can be made later.
