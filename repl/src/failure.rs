@@ -96,6 +96,8 @@ impl Failure {
             _ if self.is_closed_output() => 0,
             _ if self.is_interrupt() => 130,
             Self::CommandLine(_) | Self::Usage(_) | Self::Input { .. } | Self::Security(_) => 2,
+            // An address that pages are not served at is an option that cannot be had.
+            Self::Cluster(ClusterError::NotLocal { .. } | ClusterError::InTheClear { .. }) => 2,
             _ => 1,
         }
     }
