@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RunArray};
+use arrow::array::{Array, ArrayRef, AsArray, GenericListArray, OffsetSizeTrait, RunArray};
 use arrow::datatypes::{DataType, Int16Type, Int32Type, Int64Type, RunEndIndexType};
 use arrow::record_batch::RecordBatch;
 use tonic::Status;
@@ -49,22 +49,8 @@ fn expanded(array: &ArrayRef) -> usize {
             let lists = array.as_list_view::<i64>();
             sum((0..lists.len()).map(|row| expanded(&lists.value(row))))
         }
-        DataType::List(_) => {
-            let (lists, offsets) = (array.as_list::<i32>(), array.as_list::<i32>().value_offsets());
-            expanded(&between(
-                lists.values(),
-                offsets.first().map(|at| *at as usize),
-                offsets.last().map(|at| *at as usize),
-            ))
-        }
-        DataType::LargeList(_) => {
-            let (lists, offsets) = (array.as_list::<i64>(), array.as_list::<i64>().value_offsets());
-            expanded(&between(
-                lists.values(),
-                offsets.first().map(|at| *at as usize),
-                offsets.last().map(|at| *at as usize),
-            ))
-        }
+        DataType::List(_) => expanded(&values_of(array.as_list::<i32>())),
+        DataType::LargeList(_) => expanded(&values_of(array.as_list::<i64>())),
         DataType::FixedSizeList(_, _) => expanded(array.as_fixed_size_list().values()),
         DataType::Map(_, _) => sum(array.as_map().entries().columns().iter().map(expanded)),
         DataType::Struct(_) => sum(array.as_struct().columns().iter().map(expanded)),
@@ -91,7 +77,10 @@ fn run_bytes<R: RunEndIndexType>(array: &ArrayRef) -> Option<usize> {
     Some(sum(lengths.zip(widths(runs.values())).map(|(length, width)| length.saturating_mul(width))))
 }
 
-fn between(values: &ArrayRef, start: Option<usize>, end: Option<usize>) -> ArrayRef {
+/// The values that the lists hold, without those that lie beside them.
+fn values_of<O: OffsetSizeTrait>(lists: &GenericListArray<O>) -> ArrayRef {
+    let (values, offsets) = (lists.values(), lists.value_offsets());
+    let [start, end] = [offsets.first(), offsets.last()].map(|at| at.map(|at| at.as_usize()));
     match start.zip(end) {
         Some((start, end)) if start <= end && end <= values.len() => values.slice(start, end - start),
         _ => Arc::clone(values),
