@@ -91,6 +91,9 @@ pub enum ClusterError {
     /// A job failed by its own fault: it would fail again.
     #[error("{0}")]
     Failed(String),
+    /// What one task sent to another did not come whole: whoever sent it may be gone.
+    #[error("rows of another executor broke off: {0}")]
+    Broken(String),
     /// A job needs more memory than executors have.
     #[error("{0}")]
     Resources(String),

@@ -122,6 +122,22 @@ enum Ending {
     Failed(ClusterError),
 }
 
+impl Ending {
+    /// The end of a job that has failed with this text, by whether executors were lost meanwhile and whether none is left.
+    fn of(message: String, has_lost: bool, is_alone: bool) -> Self {
+        let failure = heard(&message);
+        // Rows break off when their sender is lost: that may be heard before the loss itself is.
+        let has_lost = has_lost || matches!(failure, ClusterError::Broken(_));
+        match (has_lost, is_alone) {
+            // Whoever has cancelled it does not want it to run again, whatever else came to pass.
+            _ if message == CANCELLED => Self::Failed(failure),
+            (true, true) => Self::Failed(ClusterError::NoExecutors),
+            (true, false) => Self::Lost(message),
+            (false, _) => Self::Failed(failure),
+        }
+    }
+}
+
 impl From<ClusterError> for Ending {
     fn from(error: ClusterError) -> Self {
         Self::Failed(error)
@@ -155,16 +171,10 @@ impl Order {
         job.standing = if ended.is_ok() { Standing::Done } else { Standing::GivenUp };
         match ended {
             Ok(success) => self.finish(job, success).await,
-            // Whoever has cancelled it does not want it to run again, whatever else came to pass.
-            Err(message) if message == CANCELLED => Err(Ending::Failed(heard(&message))),
             Err(message) => {
                 let has_lost = self.scheduler.state().departures() != departures;
                 let is_alone = self.scheduler.state().executors().await.is_empty();
-                match (has_lost, is_alone) {
-                    (true, true) => Err(Ending::Failed(ClusterError::NoExecutors)),
-                    (true, false) => Err(Ending::Lost(message)),
-                    (false, _) => Err(Ending::Failed(heard(&message))),
-                }
+                Err(Ending::of(message, has_lost, is_alone))
             }
         }
     }
@@ -275,4 +285,33 @@ async fn cancel(scheduler: &Scheduler, id: &JobId) {
     let _ = tokio::time::timeout(PLANNING_PATIENCE, is_planned).await;
     // It fails only when the scheduler has ended, and its jobs with it.
     let _ = scheduler.server.cancel_job(id.clone()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::error::ArrowError;
+    use ballista_core::error::BallistaError;
+    use ballista_core::serde::protobuf::FailedTask;
+    use datafusion::error::DataFusionError;
+
+    use super::super::task_failure::told;
+    use super::*;
+
+    #[test]
+    fn a_failure_is_tried_again_where_something_was_lost() {
+        let text = "no such column".to_string();
+        assert!(matches!(Ending::of(text.clone(), false, false), Ending::Failed(ClusterError::Failed(_))));
+        assert!(matches!(Ending::of(text.clone(), true, false), Ending::Lost(_)));
+        assert!(matches!(Ending::of(text, true, true), Ending::Failed(ClusterError::NoExecutors)));
+        assert!(matches!(Ending::of(CANCELLED.to_string(), true, false), Ending::Failed(_)));
+    }
+
+    /// The sender of rows is killed: what reads them fails before anybody has counted the loss.
+    #[test]
+    fn rows_that_broke_off_tell_of_a_loss_that_is_not_yet_counted() {
+        let broken = ArrowError::IpcError("stream closed because of a broken pipe".to_string());
+        let told = told(DataFusionError::ArrowError(Box::new(broken), None));
+        let failed = FailedTask::from(BallistaError::DataFusionError(Box::new(told)));
+        assert!(matches!(Ending::of(failed.error, false, false), Ending::Lost(_)));
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use arrow::error::ArrowError;
 use ballista_core::error::BallistaError;
 use datafusion::error::DataFusionError;
 use quarray_engine::source::SourceError;
@@ -66,9 +67,14 @@ fn failure_of(error: &DataFusionError) -> Option<TaskFailure> {
         DataFusionError::ResourcesExhausted(message) => failure("resources", message.clone()),
         DataFusionError::Plan(message) => failure("bind", message.clone()),
         DataFusionError::Internal(message) => failure("internal", message.clone()),
+        // Rows of another executor that break off on their way are no lost shuffle to Ballista, only a fault of Arrow's.
+        DataFusionError::ArrowError(error, _) if matches!(**error, ArrowError::IpcError(_)) => {
+            failure("broken", error.to_string())
+        }
         DataFusionError::External(inner) => match inner.downcast_ref::<BallistaError>() {
             None => failure("execution", inner.to_string()),
             Some(BallistaError::DataFusionError(error)) => failure_of(error),
+            Some(BallistaError::ArrowError(error @ ArrowError::IpcError(_))) => failure("broken", error.to_string()),
             Some(BallistaError::ArrowError(error)) => failure("execution", format!("Arrow error: {error}")),
             Some(_) => None,
         },
@@ -82,6 +88,7 @@ pub fn heard(text: &str) -> ClusterError {
     let told = marked.and_then(|(class, rest)| Some((class, rest.split_once(END)?.0.to_string())));
     match told {
         Some(("resources", message)) => ClusterError::Resources(message),
+        Some(("broken", message)) => ClusterError::Broken(message),
         Some(("bind", message)) => ClusterError::DataFusion(DataFusionError::Plan(message)),
         Some(("internal", message)) => ClusterError::DataFusion(DataFusionError::Internal(message)),
         Some((_, message)) => ClusterError::Failed(message),
@@ -141,6 +148,24 @@ mod tests {
         let (text, is_retried) = sent_of(CodecError::Source(missing));
         assert!(!is_retried);
         assert_eq!(heard(&text).to_string(), "an executor cannot prepare its task: s3://b: no array or group");
+    }
+
+    #[test]
+    fn rows_that_break_off_are_no_fault_of_the_query() {
+        let broken = || ArrowError::IpcError("stream closed because of a broken pipe".to_string());
+        for error in [
+            DataFusionError::ArrowError(Box::new(broken()), None).context("a join"),
+            BallistaError::ArrowError(broken()).into_datafusion(),
+        ] {
+            let (text, is_retried) = sent(error);
+            assert!(!is_retried);
+            assert!(
+                matches!(heard(&text), ClusterError::Broken(message) if message.ends_with("a broken pipe")),
+                "{text}"
+            );
+        }
+        let (text, _) = sent(DataFusionError::ArrowError(Box::new(ArrowError::DivideByZero), None));
+        assert!(matches!(heard(&text), ClusterError::Failed(_)), "{text}");
     }
 
     #[test]
