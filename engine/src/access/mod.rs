@@ -125,6 +125,18 @@ impl Confinement {
         &self.urls
     }
 
+    /// A message of DataFusion about a table in a file: where the directories are is taken out of it.
+    fn without_roots(&self, message: &str) -> String {
+        let mut told = message.to_string();
+        for root in self.roots.paths() {
+            if let Ok(url) = url::Url::from_directory_path(&root) {
+                told = told.replace(url.as_str(), "");
+            }
+            told = told.replace(&format!("{}/", root.display()), "");
+        }
+        told
+    }
+
     /// The place of a table in a file: a path, with `*` in it or not, or a `file://` URL.
     pub(crate) fn table_location(&self, location: &str) -> Result<String, SourceError> {
         let refused = || outside(location);

@@ -55,7 +55,8 @@ impl TableProviderFactory for ConfinedTables {
         for location in &mut command.locations {
             *location = self.confinement.table_location(location).map_err(external)?;
         }
-        ListingTableFactory::new().create(state, &command).await
+        let made = ListingTableFactory::new().create(state, &command).await;
+        made.map_err(|error| told(&self.confinement, error))
     }
 }
 
@@ -74,7 +75,16 @@ impl UrlTableFactory for QuotedTables {
             return Ok(None);
         }
         let location = self.confinement.table_location(url).map_err(external)?;
-        self.inner.try_new(&location).await
+        self.inner.try_new(&location).await.map_err(|error| told(&self.confinement, error))
+    }
+}
+
+/// An error of a table that is not there, or not what it seems: it does not tell where the directories are.
+fn told(confinement: &Confinement, error: DataFusionError) -> DataFusionError {
+    let message = error.find_root().message().into_owned();
+    match confinement.without_roots(&message) {
+        told if told == message => error,
+        told => DataFusionError::Plan(told),
     }
 }
 

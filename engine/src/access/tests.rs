@@ -123,6 +123,24 @@ async fn tables_in_files_are_those_of_the_directories() -> Ended {
 }
 
 #[tokio::test]
+async fn a_table_that_is_not_there_tells_of_no_directory() -> Ended {
+    let place = Place::new()?;
+    let session = place.session(true)?;
+    std::fs::write(place.path("served/broken.parquet"), "this is no table")?;
+    let served = place.path("served").canonicalize()?.display().to_string();
+    for (text, named) in [
+        ("SELECT * FROM 'absent.csv'", "absent.csv"),
+        ("SELECT * FROM 'deep/*.parquet'", "deep"),
+        ("SELECT * FROM 'broken.parquet'", ""),
+        ("CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 'deep/absent.parquet'", "deep/absent.parquet"),
+    ] {
+        let words = refused(&session, text).await?;
+        assert!(!words.contains(&served) && words.contains(named), "{text}: {words}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_link_in_a_folder_of_tables_leads_nowhere() -> Ended {
     let place = Place::new()?;
     let session = place.session(true)?;

@@ -1,5 +1,7 @@
 //! What the operators of a plan are and did, in words and numbers that outlive the plan.
 
+use std::fmt;
+
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
@@ -104,6 +106,31 @@ impl PlanSummary {
     pub fn total(&self, name: &str) -> u64 {
         let own = self.metrics.iter().filter(|metric| metric.name == name).map(|metric| metric.value);
         own.chain(self.inputs.iter().map(|input| input.total(name))).fold(0, u64::saturating_add)
+    }
+}
+
+/// A line an operator, as EXPLAIN ANALYZE has them: its name, what it does, what it has counted.
+impl fmt::Display for PlanSummary {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_at(self, 0, formatter)
+    }
+}
+
+fn write_at(summary: &PlanSummary, depth: usize, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let PlanSummary { name, detail, metrics, inputs, omitted } = summary;
+    write!(formatter, "{:indent$}{name}", "", indent = 2 * depth)?;
+    if !detail.is_empty() {
+        write!(formatter, ": {detail}")?;
+    }
+    if !metrics.is_empty() {
+        let metrics: Vec<String> = metrics.iter().map(|metric| format!("{}={}", metric.name, metric.value)).collect();
+        write!(formatter, ", metrics=[{}]", metrics.join(", "))?;
+    }
+    writeln!(formatter)?;
+    inputs.iter().try_for_each(|input| write_at(input, depth + 1, formatter))?;
+    match omitted {
+        0 => Ok(()),
+        _ => writeln!(formatter, "{:indent$}… {omitted} more", "", indent = 2 * (depth + 1)),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -42,7 +42,13 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
-/// The columns of the records.
+/// The columns of the table: it has the plans too, which are too long to be listed.
+static TABLE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let listed = SCHEMA.fields().iter().cloned();
+    Arc::new(Schema::new(listed.chain([Arc::new(Field::new("plan", DataType::Utf8, true))]).collect::<Vec<_>>()))
+});
+
+/// The columns that are listed.
 pub(crate) fn queries_schema() -> SchemaRef {
     SchemaRef::clone(&SCHEMA)
 }
@@ -57,6 +63,10 @@ pub(crate) fn system_schema(queries: Arc<QueryRegistry>, of: Option<String>) -> 
 /// Every statement that is known, of this user or of all: those that run, the oldest first, then those that have ended, the
 /// latest first.
 pub(crate) fn batch_of(queries: &QueryRegistry, of: Option<&str>) -> Result<RecordBatch, ArrowError> {
+    RecordBatch::try_new(queries_schema(), columns_of(&records_of(queries, of)))
+}
+
+fn records_of(queries: &QueryRegistry, of: Option<&str>) -> Vec<Arc<QueryRecord>> {
     let running = queries.running().into_iter().map(Arc::new);
     let mut records: Vec<Arc<QueryRecord>> = running.collect();
     // One that has ended since is there twice.
@@ -64,6 +74,10 @@ pub(crate) fn batch_of(queries: &QueryRegistry, of: Option<&str>) -> Result<Reco
     records.retain(|record| ended.iter().all(|ended| ended.id != record.id));
     records.extend(ended);
     records.retain(|record| of.is_none_or(|user| record.user == user));
+    records
+}
+
+fn columns_of(records: &[Arc<QueryRecord>]) -> Vec<ArrayRef> {
     let texts = |of: fn(&QueryRecord) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(records.iter().map(|record| of(record))))
     };
@@ -72,7 +86,7 @@ pub(crate) fn batch_of(queries: &QueryRegistry, of: Option<&str>) -> Result<Reco
         Arc::new(Int64Array::from_iter_values(records.iter().map(number)))
     };
     let started = records.iter().map(|record| micros(record.started));
-    let columns: Vec<ArrayRef> = vec![
+    vec![
         texts(|record| &record.id),
         texts(|record| &record.user),
         texts(|record| &record.text),
@@ -88,8 +102,13 @@ pub(crate) fn batch_of(queries: &QueryRegistry, of: Option<&str>) -> Result<Reco
         numbers(|record| record.progress.work_done),
         Arc::new(StringArray::from_iter(records.iter().map(|record| record.error.as_deref()))),
         texts(|record| &record.session),
-    ];
-    RecordBatch::try_new(queries_schema(), columns)
+    ]
+}
+
+/// The plans that are known: those of statements that have ended.
+fn plans_of(records: &[Arc<QueryRecord>]) -> ArrayRef {
+    let plans = records.iter().map(|record| record.plan.as_ref().map(|plan| plan.to_string()));
+    Arc::new(StringArray::from_iter(plans))
 }
 
 /// Microseconds since 1970.
@@ -108,7 +127,7 @@ struct QueriesTable {
 #[async_trait]
 impl TableProvider for QueriesTable {
     fn schema(&self) -> SchemaRef {
-        queries_schema()
+        SchemaRef::clone(&TABLE_SCHEMA)
     }
 
     fn table_type(&self) -> TableType {
@@ -122,7 +141,12 @@ impl TableProvider for QueriesTable {
         _filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let batch = batch_of(&self.queries, self.of.as_deref())?;
-        Ok(MemorySourceConfig::try_new_exec(&[vec![batch]], queries_schema(), projection.cloned())?)
+        let records = records_of(&self.queries, self.of.as_deref());
+        let mut columns = columns_of(&records);
+        // Plans are long: they are written out only where somebody reads them.
+        let has_plans = projection.is_none_or(|wanted| wanted.contains(&columns.len()));
+        columns.push(if has_plans { plans_of(&records) } else { new_null_array(&DataType::Utf8, records.len()) });
+        let batch = RecordBatch::try_new(self.schema(), columns)?;
+        Ok(MemorySourceConfig::try_new_exec(&[vec![batch]], self.schema(), projection.cloned())?)
     }
 }

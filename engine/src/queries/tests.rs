@@ -288,6 +288,25 @@ async fn statements_are_shown_and_cancelled_by_statements() -> Tested {
 }
 
 #[tokio::test]
+async fn a_plan_that_has_run_is_in_the_table() -> Tested {
+    let queries = QueryRegistry::new();
+    let session = session(&queries)?;
+    session
+        .query("SELECT value % 3 AS k, count(*) AS n FROM range(10) GROUP BY 1")
+        .await?
+        .into_rows()?
+        .collect()
+        .await?;
+    let text = "SELECT plan FROM system.queries WHERE state = 'done' AND plan IS NOT NULL AND text LIKE '%range(10)%'";
+    let found = session.query(text).await?.into_rows()?.collect().await?;
+    let plans: Vec<&str> = found.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten()).collect();
+    let [plan] = plans.as_slice() else { return Err(format!("expected a plan, found {plans:?}").into()) };
+    assert!(plan.lines().any(|line| line.contains("AggregateExec: mode=") && line.contains("output_rows=3")), "{plan}");
+    assert!(plan.lines().last().is_some_and(|line| line.starts_with("  ")), "{plan}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn whoever_may_see_no_others_sees_their_own() -> Tested {
     let queries = QueryRegistry::new();
     session(&queries)?.query("EXPLAIN SELECT 1").await?;
