@@ -74,7 +74,9 @@ fn failure_of(error: &DataFusionError) -> Option<TaskFailure> {
         DataFusionError::External(inner) => match inner.downcast_ref::<BallistaError>() {
             None => failure("execution", inner.to_string()),
             Some(BallistaError::DataFusionError(error)) => failure_of(error),
-            Some(BallistaError::ArrowError(error @ ArrowError::IpcError(_))) => failure("broken", error.to_string()),
+            Some(BallistaError::ArrowError(error)) if matches!(**error, ArrowError::IpcError(_)) => {
+                failure("broken", error.to_string())
+            }
             Some(BallistaError::ArrowError(error)) => failure("execution", format!("Arrow error: {error}")),
             Some(_) => None,
         },
@@ -155,7 +157,7 @@ mod tests {
         let broken = || ArrowError::IpcError("stream closed because of a broken pipe".to_string());
         for error in [
             DataFusionError::ArrowError(Box::new(broken()), None).context("a join"),
-            BallistaError::ArrowError(broken()).into_datafusion(),
+            BallistaError::from(broken()).into_datafusion(),
         ] {
             let (text, is_retried) = sent(error);
             assert!(!is_retried);
