@@ -132,7 +132,8 @@ impl Ending {
             // Whoever has cancelled it does not want it to run again, whatever else came to pass.
             _ if message == CANCELLED => Self::Failed(failure),
             (true, true) => Self::Failed(ClusterError::NoExecutors),
-            (true, false) => Self::Lost(message),
+            // In the words of whoever failed: the text itself has the marks of its sender.
+            (true, false) => Self::Lost(failure.to_string()),
             (false, _) => Self::Failed(failure),
         }
     }
@@ -312,6 +313,7 @@ mod tests {
         let broken = ArrowError::IpcError("stream closed because of a broken pipe".to_string());
         let told = told(DataFusionError::ArrowError(Box::new(broken), None));
         let failed = FailedTask::from(BallistaError::DataFusionError(Box::new(told)));
-        assert!(matches!(Ending::of(failed.error, false, false), Ending::Lost(_)));
+        let Ending::Lost(reason) = Ending::of(failed.error, false, false) else { panic!("it is final") };
+        assert!(reason.ends_with("a broken pipe") && !reason.contains(char::is_control), "{reason:?}");
     }
 }

@@ -18,28 +18,39 @@ use crate::store::{ArrayToWrite, Stored, write_store};
 const WAYS: [Settings; 2] =
     [Settings { grid: true, threads: 3, block_bytes: 40 }, Settings { grid: false, threads: 4, block_bytes: 100 }];
 
+// A test for each way, so that both cores have work to the end.
 #[test]
-fn golden_cases_sent_whole() {
-    golden(Sending::Whole, &WAYS);
-}
-
-/// In arrays, where partitions are known by the numbers in a leaf; in rows with `QUARRAY_GOLDEN_WAYS=all` (`.ci/nightly`).
-#[test]
-fn golden_cases_in_tasks_of_one_partition() {
-    golden(Sending::Stages(1), if has_all_ways() { &WAYS } else { &WAYS[..1] });
+fn golden_cases_sent_whole_in_arrays() {
+    golden(Sending::Whole, WAYS[0]);
 }
 
 #[test]
-fn golden_cases_in_tasks_of_two_partitions() {
-    golden(Sending::Stages(2), &WAYS);
+fn golden_cases_sent_whole_in_rows() {
+    golden(Sending::Whole, WAYS[1]);
 }
 
-fn golden(sending: Sending, ways: &[Settings]) {
-    check_all_cases(ways, &|session| drop(send_plans(session, sending)));
+#[test]
+fn golden_cases_in_tasks_of_one_partition_in_arrays() {
+    golden(Sending::Stages(1), WAYS[0]);
 }
 
-fn has_all_ways() -> bool {
-    std::env::var("QUARRAY_GOLDEN_WAYS").is_ok_and(|ways| ways == "all")
+#[test]
+fn golden_cases_in_tasks_of_one_partition_in_rows() {
+    golden(Sending::Stages(1), WAYS[1]);
+}
+
+#[test]
+fn golden_cases_in_tasks_of_two_partitions_in_arrays() {
+    golden(Sending::Stages(2), WAYS[0]);
+}
+
+#[test]
+fn golden_cases_in_tasks_of_two_partitions_in_rows() {
+    golden(Sending::Stages(2), WAYS[1]);
+}
+
+fn golden(sending: Sending, way: Settings) {
+    check_all_cases(&[way], &|session| drop(send_plans(session, sending)));
 }
 
 /// To the last bit: the states of partitions are merged in their order, wherever they were made.
