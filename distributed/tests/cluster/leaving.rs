@@ -1,6 +1,7 @@
 //! Work and processes that end before their time leave nothing behind.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,23 +67,17 @@ pub fn cancelled_while_a_plan_is_read() -> TestResult {
         let scan = Pace { pause_ms: 60_000, is_busy: false, trace: Some(trace.clone()), reading_ms: 3_000 };
         let plan = plans::plan(&setting.session, SUM_SQL, scan, Pace::default()).await?;
         let mut stream = setting.cluster.backend().execute(plan, plans::task(&setting.session)).await?;
-        let is_given =
-            |stage: &ExecutionStage| matches!(stage, ExecutionStage::Running(stage) if !stage.task_infos.is_empty());
+        // A job that is cancelled before its task was sent has no task that could begin: it is the plan that is waited for.
         tokio::select! {
-            given = setting.wait_for_stage(is_given) => given?,
+            begun = has_grown_to(&trace, 1) => begun.map_err(|_| "its plan is not read")?,
             _ = stream.next() => return Err("it was faster than it can be".into()),
         }
         drop(stream);
-        if trace.metadata()?.len() > 0 {
+        if trace.metadata()?.len() > 1 {
             return Err("its plan was read too soon".into());
         }
+        has_grown_to(&trace, 2).await.map_err(|_| "it has not begun")?;
         let start = Instant::now();
-        while trace.metadata()?.len() == 0 {
-            if start.elapsed() > PATIENCE {
-                return Err("it has not begun".into());
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
         let process = setting.process(setting.executors().first().ok_or("no executor")?)?;
         kill(process, libc::SIGUSR1)?;
         while is_there(process) {
@@ -94,6 +89,17 @@ pub fn cancelled_while_a_plan_is_read() -> TestResult {
         Ok(())
     })?;
     setting.finish()
+}
+
+async fn has_grown_to(file: &Path, bytes: u64) -> TestResult {
+    let start = Instant::now();
+    while file.metadata()?.len() < bytes {
+        if start.elapsed() > PATIENCE {
+            return Err("it does not grow".into());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
 }
 
 /// An executor is told to leave while it works: another one takes over.

@@ -24,7 +24,7 @@ pub struct Pace {
     pub pause_ms: u32,
     /// Whether it keeps its core busy.
     pub is_busy: bool,
-    /// A file that grows by a byte a batch.
+    /// A file that grows by a byte a batch, and by one where its plan begins to be read and takes its time.
     pub trace: Option<PathBuf>,
     /// How long its plan takes to be read, where it has come in a message.
     pub reading_ms: u32,
@@ -36,10 +36,7 @@ impl Pace {
     }
 
     async fn take(&self) -> Result<()> {
-        if let Some(trace) = &self.trace {
-            let file = std::fs::OpenOptions::new().append(true).create(true).open(trace);
-            file.and_then(|mut file| file.write_all(b".")).map_err(DataFusionError::IoError)?;
-        }
+        self.leave_a_trace()?;
         let pause = Duration::from_millis(u64::from(self.pause_ms));
         match self.is_busy {
             true => {
@@ -51,6 +48,12 @@ impl Pace {
             false => tokio::time::sleep(pause).await,
         }
         Ok(())
+    }
+
+    fn leave_a_trace(&self) -> Result<()> {
+        let Some(trace) = &self.trace else { return Ok(()) };
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(trace);
+        file.and_then(|mut file| file.write_all(b".")).map_err(DataFusionError::IoError)
     }
 }
 
@@ -138,10 +141,13 @@ impl PhysicalExtensionCodec for SlowCodec {
         let mut next = || parts.next().ok_or_else(wrong);
         let (pause, busy, reading, trace) = (next()?, next()?, next()?, next()?);
         let reading_ms = reading.parse().map_err(|_| wrong())?;
-        std::thread::sleep(Duration::from_millis(u64::from(reading_ms)));
         let trace = (!trace.is_empty()).then(|| PathBuf::from(trace));
         let pause_ms = pause.parse().map_err(|_| wrong())?;
         let pace = Pace { pause_ms, is_busy: busy == "true", trace, reading_ms };
+        if reading_ms > 0 {
+            pace.leave_a_trace()?;
+            std::thread::sleep(Duration::from_millis(u64::from(reading_ms)));
+        }
         match inputs {
             [input] => Ok(Arc::new(SlowExec { input: Arc::clone(input), pace })),
             _ => Err(wrong()),
