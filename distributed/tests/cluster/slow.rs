@@ -146,7 +146,9 @@ impl PhysicalExtensionCodec for SlowCodec {
         let pace = Pace { pause_ms, is_busy: busy == "true", trace, reading_ms };
         if reading_ms > 0 {
             pace.leave_a_trace()?;
-            std::thread::sleep(Duration::from_millis(u64::from(reading_ms)));
+            // What else waits for this thread goes on: the news that its job is cancelled must come before the task is known.
+            let reading = Duration::from_millis(u64::from(reading_ms));
+            tokio::task::block_in_place(|| std::thread::sleep(reading));
         }
         match inputs {
             [input] => Ok(Arc::new(SlowExec { input: Arc::clone(input), pace })),
