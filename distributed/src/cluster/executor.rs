@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +27,7 @@ use super::connections::Connections;
 use super::drain::leave_when_asked;
 use super::error::ClusterError;
 use super::outside::executor_name;
+use super::parent::Parent;
 use super::places::{ExecutorOpening, in_url};
 use super::scheduler::HEARTBEAT;
 use super::work_dir::{WorkDir, remove_directory};
@@ -55,7 +55,7 @@ const POLL: Duration = Duration::from_millis(20);
 const LOSS_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// Exit status of an executor that was stopped in the middle of its work.
-const STOPPED: i32 = 143;
+pub(super) const STOPPED: i32 = 143;
 
 /// What an executor is started with.
 #[derive(Clone)]
@@ -128,11 +128,12 @@ impl ExecutorSettings {
 /// life of a process: Ballista keeps a part of its state for the whole process, and work for a scheduler that is gone may
 /// not listen. Whoever wants to go on executes the program anew.
 pub fn run_executor(settings: ExecutorSettings) -> Result<ExecutorEnd, ClusterError> {
-    let parent = settings.work_dir.clone().unwrap_or_else(std::env::temp_dir);
-    let work = WorkDir::create(&parent)?;
-    if let (true, Some(given)) = (settings.is_child, &settings.work_dir) {
-        end_with_input(given.clone())?;
-    }
+    let place = settings.work_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let work = WorkDir::create(&place)?;
+    let parent = match (settings.is_child, &settings.work_dir) {
+        (true, Some(given)) => Some(Parent::watch(given.clone())?),
+        _ => None,
+    };
     let runtime = Builder::new_multi_thread().worker_threads(SERVICE_THREADS).enable_all().build();
     let runtime = runtime.map_err(ClusterError::system("start threads"))?;
     let workers = workers(settings.cores).map_err(ClusterError::system("start threads"))?;
@@ -140,6 +141,9 @@ pub fn run_executor(settings: ExecutorSettings) -> Result<ExecutorEnd, ClusterEr
     workers.shutdown_background();
     runtime.shutdown_background();
     let removed = work.remove();
+    if let Some(parent) = parent {
+        parent.look_after(matches!(ended, Err(_) | Ok(ExecutorEnd::Lost { .. })));
+    }
     match ended? {
         // Work that did not listen may still be writing there: the next life removes it.
         ExecutorEnd::Lost { reason, losses } => rest(pause(losses), ExecutorEnd::Lost { reason, losses }),
@@ -282,31 +286,6 @@ async fn leave_on_signals(engine: Arc<CancellingEngine>, work_dir: PathBuf) {
         () = cancel => {}
     }
     stop_now(&work_dir);
-}
-
-/// Ends the process when standard input ends, and removes what its parent has left. A thread of its own hears that even
-/// when all others are busy.
-fn end_with_input(given: PathBuf) -> Result<(), ClusterError> {
-    let wait = move || {
-        let mut input = std::io::stdin().lock();
-        let mut buffer = [0; 64];
-        while input.read(&mut buffer).is_ok_and(|bytes| bytes > 0) {}
-        // There is nobody to tell what cannot be removed. The last of several children finds their common place empty.
-        let _ = std::fs::remove_file(log_of(&given));
-        let _ = remove_directory(&given);
-        let _ = given.parent().map(std::fs::remove_dir);
-        std::process::exit(STOPPED)
-    };
-    std::thread::Builder::new()
-        .name("parent".to_string())
-        .spawn(wait)
-        .map_err(ClusterError::system("start a thread"))?;
-    Ok(())
-}
-
-/// What a child with this work directory writes to standard error goes there.
-pub(super) fn log_of(work_dir: &Path) -> PathBuf {
-    work_dir.with_extension("log")
 }
 
 fn stop_now(work_dir: &Path) -> ! {

@@ -31,6 +31,7 @@ pub mod measured;
 mod notices;
 pub mod outputs;
 pub mod outside;
+mod parent;
 pub(crate) mod places;
 pub mod ports;
 pub mod preparation;

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::error::ClusterError;
-use super::executor::log_of;
+use super::parent::log_of;
 use super::provider::{Arrival, ExecutorProvider, ExecutorShape, ProvidedExecutor, Stop};
 use super::scheduler::Scheduler;
 use super::work_dir::remove_directory;
