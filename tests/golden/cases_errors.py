@@ -78,7 +78,7 @@ def steps(book: Casebook) -> None:
         ("bracket_after_window", "era", "FROM (FROM era |> EXTEND p - p[time-1] AS d)[time[5:9]] |> SELECT time, d", ["after a window", "time"]),
         ("bracket_after_window_in_sql", "era", "FROM era |> EXTEND window_avg(p, time => range(-1, 0)) AS d |> SEL time = '2020-01' |> SELECT time, d", ["after a window", "time"]),
         ("bracket_after_over", "era", "FROM era |> EXTEND ps - avg(ps) OVER (ALONG lon) AS d |> SEL lon[0] |> SELECT time, lat, d", ["after a window", "lon"]),
-        ("position_after_where", "era", "FROM era |> WHERE lat < 45 |> SEL lat[0] |> SELECT time, lon, t", ["after a WHERE", "lat"]),
+        ("position_after_where", "era", "FROM era |> WHERE lat + lon < 45 |> SEL lat[0] |> SELECT time, lon, t", ["after a WHERE", "lat"]),
         ("verb_of_a_later_version", "era", "FROM era |> INTERP lat = 1", ["INTERP"]),
     ):
         book.error(f"error_{name}", store, query, *fragments)

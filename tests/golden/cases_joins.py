@@ -14,6 +14,7 @@ def write(book: Casebook) -> None:
     places(book)
     arrays(book)
     climatology(book)
+    calendars(book)
 
 
 def at_places(array: xr.DataArray, table: pd.DataFrame) -> xr.DataArray:
@@ -75,3 +76,17 @@ def climatology(book: Casebook) -> None:
               tolerance="sum", dims=None, setup=clim)
     book.rows("join_climatology_score", "era", f"SELECT sqrt(avg(power(e.t - clim.t, 2))) AS rmse FROM era e JOIN clim {on}",
               {"rmse": [float(np.sqrt((anomaly**2).mean()))]}, tolerance="sum", setup=clim)
+
+
+def calendars(book: Casebook) -> None:
+    stores = ["noleap", "days360"]
+    for name, query in (
+        ("using", "SELECT n.tas, d.pr FROM noleap n JOIN days360 d USING (time)"),
+        ("on", "SELECT n.tas, d.pr FROM noleap n JOIN days360 d ON n.time = d.time"),
+        ("where", "SELECT n.tas, d.pr FROM noleap n, days360 d WHERE n.time < d.time"),
+    ):
+        book.error(f"error_calendars_{name}", stores, query, "noleap", "360_day")
+    book.error("error_calendars_and_timestamps", ["noleap", "era"], "SELECT n.tas, e.p FROM noleap n JOIN era e USING (time)", "noleap", "proleptic_gregorian")
+    tas = book.stores["noleap"].tas.sel(site="hilo").dropna("time")
+    book.rows("join_of_one_calendar", "noleap", "SELECT count(*) AS n FROM noleap[site = 'hilo'] a JOIN noleap[site = 'hilo'] b USING (time) WHERE a.tas = b.tas",
+              {"n": [tas.size]}, types={"n": "int"}, dims=None)

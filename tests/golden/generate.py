@@ -13,7 +13,7 @@ import make_stores
 from casebook import Casebook
 
 HERE = Path(__file__).parent
-FILES = ("subsets", "reductions", "groups", "maps", "windows", "sql", "joins", "errors")
+FILES = ("subsets", "reductions", "groups", "maps", "windows", "sql", "where", "joins", "errors")
 
 
 def main(cases_only: bool) -> None:

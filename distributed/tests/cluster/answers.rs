@@ -71,7 +71,7 @@ pub fn a_failure_is_told() -> TestResult {
 pub fn a_young_job_gets_its_share() -> TestResult {
     let setting = Setting::new(2, 1)?;
     setting.run(async {
-        let long = plans::plan(&setting.session, SUM_SQL, Pace::pause(150), Pace::default()).await?;
+        let long = plans::plan(&setting.session, SUM_SQL, Pace::pause(250), Pace::default()).await?;
         let short = plans::plan(&setting.session, GROUPS_SQL, Pace::pause(10), Pace::default()).await?;
         let start = Instant::now();
         let timed = |rows| async move { TestResult::Ok((rows, start.elapsed())) };

@@ -13,11 +13,12 @@ use arrow::datatypes::{DataType, Int64Type, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, ExprWithAlias, Query, SelectItem, TableFactor, Value, VisitMut, VisitorMut,
+    Expr, ExprWithAlias, Query, SelectItem, TableFactor, Value, VisitMut, VisitorMut,
 };
 use quarray_lang::syntax::Item;
 
 use super::block::Block;
+use super::filter::conjuncts;
 use super::literals::cast_in_expression;
 use super::names::names_of;
 use super::pipeline::{Pipeline, PipelineColumnKind, PipelineStep};
@@ -168,8 +169,7 @@ impl Binder<'_> {
                 let place = axes.iter().position(|axis| axis.name == whole.name);
                 let axis = place.map_or(whole, |place| &axes[place]);
                 let Some(keep) = self.labels_where(pipeline, axis, part) else { return Ok(None) };
-                let is_kept = |selected: u64| keep.is_valid(selected as usize) && keep.value(selected as usize);
-                let positions = axis.positions.filter(is_kept);
+                let positions = axis.positions.filter(|selected| holds(&keep, selected));
                 match place {
                     Some(place) => axes[place].positions = positions,
                     None if positions.count() == 0 && whole.count() > 0 => return Ok(None),
@@ -181,7 +181,7 @@ impl Binder<'_> {
     }
 
     /// For each label of an axis whether a condition holds; `None` where the labels alone do not tell.
-    fn labels_where(&self, pipeline: &Pipeline, axis: &Axis, condition: &Expr) -> Option<BooleanArray> {
+    pub(super) fn labels_where(&self, pipeline: &Pipeline, axis: &Axis, condition: &Expr) -> Option<BooleanArray> {
         let schema = Schema::new(vec![Arc::clone(&axis.field)]);
         let qualifier = match pipeline.alias.quote_style {
             Some(_) => pipeline.alias.value.clone(),
@@ -225,18 +225,9 @@ fn gaps(axis: &Axis, step: Step) -> Result<Vec<i64>, Error> {
     Ok(gaps)
 }
 
-/// The conditions that must all hold for a condition to hold.
-fn conjuncts(condition: &Expr) -> Vec<&Expr> {
-    let mut waiting = vec![condition];
-    let mut found = Vec::new();
-    while let Some(part) = waiting.pop() {
-        match part {
-            Expr::BinaryOp { left, op: BinaryOperator::And, right } => waiting.extend([right.as_ref(), left.as_ref()]),
-            Expr::Nested(inner) => waiting.push(inner),
-            other => found.push(other),
-        }
-    }
-    found
+/// Whether a condition holds for the label at a selected position.
+pub(super) fn holds(keep: &BooleanArray, selected: u64) -> bool {
+    keep.is_valid(selected as usize) && keep.value(selected as usize)
 }
 
 fn truth(value: bool) -> Expr {

@@ -225,6 +225,9 @@ impl Rewrite<'_, '_> {
             let message = format!("{name} works along one dimension, found [{found}]");
             return Err(self.binder.error_at(function.span(), message));
         };
+        if let (true, Some(axis)) = (name.starts_with("arg"), self.over.pipeline.axis(dimension)) {
+            self.binder.check_positions(self.over.pipeline, axis, function.span())?;
+        }
         let position = build::column(&position_column(dimension));
         let label = if name.starts_with("idx") { build::column(dimension.as_str()) } else { position.clone() };
         let target = if name.ends_with("min") { "arg_min" } else { "arg_max" };

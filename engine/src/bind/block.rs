@@ -43,8 +43,8 @@ impl Binder<'_> {
         let factor = build::table(table.name(), &pipeline.alias);
         let mut factor = self.interpolated(pipeline, &table, factor)?;
         let mut visible: Vec<String> = table.columns().iter().map(|column| column.field.name().clone()).collect();
-        for step in &pipeline.steps {
-            factor = self.apply_step(pipeline, step, factor, &mut visible, &table)?;
+        for (place, step) in pipeline.steps.iter().enumerate() {
+            factor = self.apply_step(&pipeline.up_to(place), step, factor, &mut visible, &table)?;
         }
         Ok(Block { factor, table })
     }
@@ -59,6 +59,7 @@ impl Binder<'_> {
                 columns.extend(pipeline.columns.iter().filter(|column| names.contains(&column.name)));
             }
         }
+        columns.extend(pipeline.columns.iter().filter(|column| pipeline.joined.contains(&column.name)));
         let variables = || columns.iter().filter(|column| column.kind != PipelineColumnKind::Dimension);
         let is_long = |name: &&String| pipeline.axis(name).is_some_and(|axis| !axis.scalar);
         let long = |column: &&&PipelineColumn| column.dimensions.iter().filter(is_long).count();

@@ -128,7 +128,7 @@ impl Binder<'_> {
                 Some(Offset::Cells(cells)) => Some(cells),
                 _ => None,
             };
-            return self.checked(Frame::Cells(cells(from), cells(to)), place);
+            return self.counted(pipeline, axis, (cells(from), cells(to)), place);
         }
         if !is_time(axis) {
             let message = format!("an interval goes with a dimension of times, and {} is none", axis.name);
@@ -142,7 +142,7 @@ impl Binder<'_> {
             (Some(Offset::Time(_)), None) => None,
         };
         if let (Some(from), Some(to)) = (as_cells(from, true), as_cells(to, false)) {
-            return self.checked(Frame::Cells(from, to), place);
+            return self.counted(pipeline, axis, (from, to), place);
         }
         let is_mixed = [from, to].iter().any(|offset| matches!(offset, Some(Offset::Cells(cells)) if *cells != 0));
         if is_mixed || !matches!(axis.labels.data_type(), DataType::Timestamp(..)) {
@@ -153,13 +153,20 @@ impl Binder<'_> {
         Ok(Frame::Labels(from, to))
     }
 
-    fn checked(&self, frame: Frame, place: &Expr) -> Result<Frame, Error> {
-        match frame {
-            Frame::Cells(Some(from), Some(to)) if from > to => {
-                Err(self.error_at(place.span(), "a window ends where it begins or later: [time-6:time]"))
-            }
-            frame => Ok(frame),
+    fn counted(
+        &self,
+        pipeline: &Pipeline,
+        axis: &Axis,
+        (from, to): (Option<i64>, Option<i64>),
+        place: &Expr,
+    ) -> Result<Frame, Error> {
+        if matches!((from, to), (Some(from), Some(to)) if from > to) {
+            return Err(self.error_at(place.span(), "a window ends where it begins or later: [time-6:time]"));
         }
+        if [from, to].iter().any(|bound| bound.is_some_and(|cells| cells != 0)) {
+            self.check_neighbours(pipeline, axis, place.span())?;
+        }
+        Ok(Frame::Cells(from, to))
     }
 }
 

@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, GroupByExpr, Query, visit_expressions};
+use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Query, visit_expressions};
 
+use super::filter::conjuncts;
 use super::pipeline::{Pipeline, PipelineStep};
 use super::{Binder, build};
 use crate::dataset::Role;
@@ -187,17 +188,4 @@ fn identifiers(expression: &Expr) -> Vec<String> {
         ControlFlow::<()>::Continue(())
     });
     names
-}
-
-/// The parts of a condition that must all hold.
-fn conjuncts(condition: &Expr) -> Vec<&Expr> {
-    let (mut parts, mut waiting) = (Vec::new(), vec![condition]);
-    while let Some(next) = waiting.pop() {
-        match next {
-            Expr::BinaryOp { left, op: BinaryOperator::And, right } => waiting.extend([right.as_ref(), left.as_ref()]),
-            Expr::Nested(inner) => waiting.push(inner),
-            other => parts.push(other),
-        }
-    }
-    parts
 }

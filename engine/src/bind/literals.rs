@@ -7,6 +7,7 @@ use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, LogicalPlan, Operator};
 
+use super::calendars::check_calendars;
 use crate::functions::partial_time;
 
 /// The plan with the literals that are compared with coordinates cast.
@@ -17,6 +18,11 @@ pub fn cast_literals(plan: LogicalPlan) -> Result<LogicalPlan> {
             let fields = inputs.iter().filter_map(|schema| schema.field_from_column(column).ok());
             fields.into_iter().next().map(|field| field.as_ref().clone())
         };
+        if let LogicalPlan::Join(join) = &node {
+            for (left, right) in &join.on {
+                check_sides(left, right, &field)?;
+            }
+        }
         node.map_expressions(|expression| expression.transform_up(|part| cast_part(part, &field)))
     })?;
     Ok(cast.data)
@@ -37,6 +43,7 @@ fn cast_part(expression: Expr, field: &dyn Fn(&Column) -> Option<Field>) -> Resu
     };
     Ok(match expression {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
+            check_sides(&left, &right, field)?;
             let (left, right) = match (coordinate(&left), coordinate(&right)) {
                 (Some(field), _) => (left, Box::new(cast_literal(*right, &field))),
                 (None, Some(field)) => (Box::new(cast_literal(*left, &field)), right),
@@ -59,6 +66,17 @@ fn cast_part(expression: Expr, field: &dyn Fn(&Column) -> Option<Field>) -> Resu
         }
         other => Transformed::no(other),
     })
+}
+
+/// Looks at the calendars of two columns that are compared.
+fn check_sides(left: &Expr, right: &Expr, field: &dyn Fn(&Column) -> Option<Field>) -> Result<()> {
+    match (left, right) {
+        (Expr::Column(left), Expr::Column(right)) => match (field(left), field(right)) {
+            (Some(left), Some(right)) => check_calendars(&left, &right),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 fn cast_literal(expression: Expr, field: &Field) -> Expr {

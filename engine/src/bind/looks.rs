@@ -30,18 +30,22 @@ impl Binder<'_> {
             let help = "put the bracket before WHERE".to_string();
             return Err(self.error_with(ident.span, message, Some(help)));
         }
-        let looks = |expression: &Expr| looks_along(pipeline, expression).contains(&axis.name);
-        let is_window = |step: &PipelineStep| match step {
-            PipelineStep::Extend(columns) => columns.iter().any(|(_, expression)| looks(expression)),
-            PipelineStep::Mask { condition, .. } | PipelineStep::Filter(condition) => looks(condition),
-        };
-        if !pipeline.steps.iter().any(is_window) {
+        if !is_looked_along(pipeline, &axis.name) {
             return Ok(());
         }
         let message = format!("a bracket on `{}` after a window along it is not there yet", axis.name);
         let help = "put the bracket before the window, or use WHERE".to_string();
         Err(self.error_with(ident.span, message, Some(help)))
     }
+}
+
+/// Whether a step so far looks at other cells along a dimension: its cells are still needed.
+pub(super) fn is_looked_along(pipeline: &Pipeline, dimension: &String) -> bool {
+    let looks = |expression: &Expr| looks_along(pipeline, expression).contains(dimension);
+    pipeline.steps.iter().any(|step| match step {
+        PipelineStep::Extend(columns) => columns.iter().any(|(_, expression)| looks(expression)),
+        PipelineStep::Mask { condition, .. } | PipelineStep::Filter(condition) => looks(condition),
+    })
 }
 
 /// Whether an expression looks at other cells than its own.

@@ -8,6 +8,8 @@ mod absent;
 mod aggregate;
 mod block;
 mod build;
+mod calendars;
+mod filter;
 mod first_cells;
 mod frames;
 mod grouped;

@@ -117,6 +117,7 @@ impl Binder<'_> {
     ) -> Result<Grouped, Error> {
         let mut own = pipeline.clone();
         // A predicate on dimensions that the part lacks leaves its cells as they are.
+        own.joined.retain(|name| part.dimensions.contains(name));
         own.steps.retain(|step| match step {
             PipelineStep::Filter(condition) => {
                 let named = names_of(pipeline, condition, true);

@@ -16,8 +16,10 @@ pub struct Pipeline {
     pub source: Arc<LabelledDataset>,
     /// What its columns are qualified with.
     pub alias: Ident,
-    /// Every dimension, as brackets left it, in the source's order.
+    /// Every dimension, as brackets and `WHERE` left it, in the source's order.
     pub axes: Vec<Axis>,
+    /// The dimensions that `WHERE` has chosen labels of: they join the span of what ends the pipeline.
+    pub joined: Vec<String>,
     /// The columns that can be named.
     pub columns: Vec<PipelineColumn>,
     /// What was done to it.
@@ -53,7 +55,7 @@ pub enum PipelineColumnKind {
 pub enum PipelineStep {
     /// New columns; expressions name columns of the step before.
     Extend(Vec<(String, Expr)>),
-    /// Rows that stay.
+    /// Rows that stay, where labels of single dimensions do not tell.
     Filter(Expr),
     /// Cells that stay: the others become missing in every variable with all of these dimensions.
     Mask {
@@ -80,7 +82,7 @@ impl Pipeline {
             };
             columns.push(PipelineColumn::plain(&variable.name, variable.dimensions.clone(), kind));
         }
-        Self { source, alias, axes, columns, steps: Vec::new() }
+        Self { source, alias, axes, joined: Vec::new(), columns, steps: Vec::new() }
     }
 
     /// The column that an identifier names: exactly, or in any case when it is not quoted.
@@ -155,6 +157,11 @@ impl Pipeline {
     /// Whether a step left rows out.
     pub fn is_filtered(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, PipelineStep::Filter(_)))
+    }
+
+    /// The pipeline as its first steps leave it.
+    pub fn up_to(&self, steps: usize) -> Self {
+        Self { steps: self.steps.iter().take(steps).cloned().collect(), ..self.clone() }
     }
 
     /// Names of the columns, for advice.

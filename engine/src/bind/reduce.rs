@@ -53,6 +53,7 @@ impl Binder<'_> {
         let mut factors = Vec::new();
         for (ident, factor) in by {
             let Some(axis) = pipeline.dimension(ident) else { return Err(self.unknown_dimension(&pipeline, ident)) };
+            self.check_labels(&pipeline, axis, ident.span)?;
             let cells = self.integer(factor)?;
             if cells < 1 {
                 return Err(

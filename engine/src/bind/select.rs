@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::aggregate::{Reduced, has_aggregate};
 use super::block::cells_of;
+use super::filter::conjuncts;
 use super::items::{
     aliases_of, dimensions_of, expand_wildcards, expressions_of, group_keys, grouped_dimensions, is_all,
     item_expression, keep_name, plain_dimensions, row_dimensions,
@@ -68,17 +69,10 @@ impl Binder<'_> {
         Ok(Relation::Rows(RowRelation { query, alias, dimensions, is_ordered, placed: None, cells: None }))
     }
 
-    /// A pipeline with rows left out.
-    pub(super) fn filter(&mut self, mut pipeline: Pipeline, mut condition: Expr) -> Result<Pipeline, Error> {
-        self.resolve(&pipeline, &mut condition, &Vec::new(), true)?;
-        pipeline.steps.push(PipelineStep::Filter(condition));
-        Ok(pipeline)
-    }
-
     /// The select over the cells of a pipeline.
     pub(super) fn select_cells_block(
         &mut self,
-        pipeline: Pipeline,
+        mut pipeline: Pipeline,
         mut select: Select,
         mut order_by: Option<OrderBy>,
     ) -> Result<Relation, Error> {
@@ -97,7 +91,13 @@ impl Binder<'_> {
         if !is_grouped {
             named.extend(pipeline.variable_on(&named));
         }
+        // The condition stays: it names what joins the span, and drops what labels alone do not tell.
+        for part in select.selection.iter().flat_map(conjuncts) {
+            self.narrow(&mut pipeline, part);
+        }
         let block = self.block(&pipeline, &named)?;
+        let mut filtered = pipeline.clone();
+        filtered.steps.extend(select.selection.clone().map(PipelineStep::Filter));
         let span = block.table.axes();
         let names = || span.iter().map(|axis| axis.name.clone());
         let is_key = |name: &String| keys.iter().any(|key| matches!(key, Expr::Identifier(key) if key.value == *name));
@@ -108,7 +108,7 @@ impl Binder<'_> {
             keep_name(item);
         }
         for expression in expressions_of(&mut select, &mut order_by) {
-            *expression = self.windows(expression.clone(), span, &pipeline)?;
+            *expression = self.windows(expression.clone(), span, &filtered)?;
             self.aggregates(expression, &over)?;
         }
         let dimensions = match is_grouped {

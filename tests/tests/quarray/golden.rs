@@ -58,12 +58,13 @@ impl CaseSession for Session {
 pub type OpenSession<'a> = &'a dyn Fn(Settings) -> Arc<dyn CaseSession>;
 
 /// The files of cases, and how many each holds at least.
-const FILES: [(&str, usize); 8] = [
+const FILES: [(&str, usize); 9] = [
     ("subsets", 102),
     ("reductions", 200),
     ("groups", 56),
     ("maps", 88),
     ("windows", 70),
+    ("where", 20),
     ("sql", 43),
     ("joins", 12),
     ("errors", 56),
@@ -92,6 +93,11 @@ fn golden_maps() {
 #[test]
 fn golden_windows() {
     check_file("windows");
+}
+
+#[test]
+fn golden_where() {
+    check_file("where");
 }
 
 #[test]
