@@ -9,7 +9,7 @@ use super::Binder;
 use super::looks::is_looked_along;
 use super::names::names_of;
 use super::parts::dimensions_named;
-use super::pipeline::{Pipeline, PipelineColumnKind, PipelineStep};
+use super::pipeline::{Pipeline, PipelineColumn, PipelineColumnKind, PipelineStep};
 use crate::error::Error;
 use crate::scan::Axis;
 
@@ -35,9 +35,7 @@ impl Binder<'_> {
     pub(super) fn narrow(&self, pipeline: &mut Pipeline, condition: &Expr) -> bool {
         let named = names_of(pipeline, condition, true);
         let [name] = named.as_slice() else { return false };
-        let is_it = |column: &super::pipeline::PipelineColumn| {
-            &column.name == name && column.kind == PipelineColumnKind::Dimension
-        };
+        let is_it = |column: &PipelineColumn| &column.name == name && column.kind == PipelineColumnKind::Dimension;
         if !pipeline.columns.iter().any(is_it) || is_looked_along(pipeline, name) {
             return false;
         }
