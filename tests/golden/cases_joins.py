@@ -83,6 +83,9 @@ def calendars(book: Casebook) -> None:
     for name, query in (
         ("using", "SELECT n.tas, d.pr FROM noleap n JOIN days360 d USING (time)"),
         ("on", "SELECT n.tas, d.pr FROM noleap n JOIN days360 d ON n.time = d.time"),
+        ("in", "SELECT tas FROM noleap WHERE time IN (SELECT time FROM days360)"),
+        ("between", "SELECT n.tas FROM noleap n, days360 d WHERE n.time BETWEEN d.time AND d.time"),
+        ("union", "SELECT time FROM noleap UNION ALL SELECT time FROM days360"),
         ("where", "SELECT n.tas, d.pr FROM noleap n, days360 d WHERE n.time < d.time"),
     ):
         book.error(f"error_calendars_{name}", stores, query, "noleap", "360_day")

@@ -26,6 +26,10 @@ def chosen(book: Casebook) -> None:
     book.array("where_then_lag", "era", f"{start} |> EXTEND p - p[time-1] AS d |> SELECT time, d", (late.p - late.p.shift(time=1)).to_dataset(name="d"))
     book.array("where_then_window", "era", f"{start} |> EXTEND avg(p[time-2:time]) AS v |> SELECT time, v", rolled(late.p, "time", 2, 0, mean).to_dataset(name="v"), tolerance="sum")
     book.array("where_then_position", "era", f"{start} |> SEL time[1] |> SELECT lat, lon, ps", late.ps.isel(time=1, drop=True).to_dataset(name="ps"))
+    three_days = rolled(late.p, "time", 2, 0, lambda w: w.sum("window")).to_dataset(name="v")
+    book.array("where_then_interval_window", "era", f"{start} |> EXTEND sum(p[time - INTERVAL '2 days':time]) AS v |> SELECT time, v", three_days, tolerance="sum")
+    book.array("where_in_sql_then_interval_window", "era", "SELECT time, window_sum(p, time => range(-INTERVAL '2 days', 0)) AS v FROM era WHERE time >= '2019-12-20'",
+               three_days, tolerance="sum")
     months = era.p.isel(time=(era.time.dt.month != 12).values)
     book.array("where_of_a_function_then_lag", "era", "FROM era |> WHERE month(time) <> 12 |> EXTEND p[time-1] AS v |> SELECT time, v", months.shift(time=1).to_dataset(name="v"))
     book.array("where_in_sql_then_argmax", "era", "SELECT lat, lon, argmax(ps) AS a FROM era WHERE time >= '2019-12-20' GROUP BY lat, lon",

@@ -11,7 +11,8 @@ use super::error::ClusterError;
 use super::executor::STOPPED;
 use super::work_dir::remove_directory;
 
-/// A scheduler is lost a moment before its process's other ends are closed; that it was the process is known after this.
+/// When a process ends, its connections may end a moment before its pipes: who has lost the scheduler of such a process
+/// knows after this that the process has ended.
 const NEWS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The process that has started this one, and holds the other end of its standard input.

@@ -8,20 +8,15 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray};
-use arrow::datatypes::{DataType, Int64Type, Schema};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use datafusion::common::{DFSchema, TableReference};
-use datafusion::sql::sqlparser::ast::{
-    Expr, ExprWithAlias, Query, SelectItem, TableFactor, Value, VisitMut, VisitorMut,
-};
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, TableFactor, Value, VisitMut, VisitorMut};
 use quarray_lang::syntax::Item;
 
 use super::block::Block;
-use super::filter::conjuncts;
-use super::literals::cast_in_expression;
+use super::filter::{conjuncts, dimension_of};
 use super::names::names_of;
-use super::pipeline::{Pipeline, PipelineColumnKind, PipelineStep};
+use super::pipeline::{Pipeline, PipelineStep};
 use super::selection::{is_time, labels_from_micros};
 use super::{Binder, build};
 use crate::array::Positions;
@@ -157,19 +152,10 @@ impl Binder<'_> {
         for step in &pipeline.steps {
             let PipelineStep::Filter(condition) = step else { continue };
             for part in conjuncts(condition) {
-                let named = names_of(pipeline, part, true);
-                let [name] = named.as_slice() else { return Ok(None) };
-                let is_dimension = |column: &&super::pipeline::PipelineColumn| {
-                    &column.name == name && column.kind == PipelineColumnKind::Dimension
-                };
-                if !pipeline.columns.iter().any(|column| is_dimension(&column)) {
-                    return Ok(None);
-                }
-                let Some(whole) = pipeline.axis(name) else { return Ok(None) };
+                let Some(whole) = dimension_of(pipeline, part) else { return Ok(None) };
                 let place = axes.iter().position(|axis| axis.name == whole.name);
                 let axis = place.map_or(whole, |place| &axes[place]);
-                let Some(keep) = self.labels_where(pipeline, axis, part) else { return Ok(None) };
-                let positions = axis.positions.filter(|selected| holds(&keep, selected));
+                let Some(positions) = self.positions_where(pipeline, axis, part) else { return Ok(None) };
                 match place {
                     Some(place) => axes[place].positions = positions,
                     None if positions.count() == 0 && whole.count() > 0 => return Ok(None),
@@ -178,26 +164,6 @@ impl Binder<'_> {
             }
         }
         Ok(Some(axes))
-    }
-
-    /// For each label of an axis whether a condition holds; `None` where the labels alone do not tell.
-    pub(super) fn labels_where(&self, pipeline: &Pipeline, axis: &Axis, condition: &Expr) -> Option<BooleanArray> {
-        let schema = Schema::new(vec![Arc::clone(&axis.field)]);
-        let qualifier = match pipeline.alias.quote_style {
-            Some(_) => pipeline.alias.value.clone(),
-            None => pipeline.alias.value.to_ascii_lowercase(),
-        };
-        let qualified = DFSchema::try_from_qualified_schema(TableReference::bare(qualifier), &schema).ok()?;
-        let with_alias = ExprWithAlias { expr: condition.clone(), alias: None };
-        let logical = self.state.create_logical_expr_from_sql_expr(with_alias, &qualified).ok()?;
-        let logical = cast_in_expression(logical, &qualified).ok()?;
-        let physical = self.state.create_physical_expr(logical, &qualified).ok()?;
-        let rows = axis.count() as usize;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let labels = axis.selected_labels().ok()?;
-        let batch = RecordBatch::try_new_with_options(Arc::new(schema), vec![labels], &options).ok()?;
-        let keep = physical.evaluate(&batch).and_then(|keep| keep.into_array(rows)).ok()?;
-        keep.as_boolean_opt().cloned()
     }
 }
 
@@ -223,11 +189,6 @@ fn gaps(axis: &Axis, step: Step) -> Result<Vec<i64>, Error> {
         }
     }
     Ok(gaps)
-}
-
-/// Whether a condition holds for the label at a selected position.
-pub(super) fn holds(keep: &BooleanArray, selected: u64) -> bool {
-    keep.is_valid(selected as usize) && keep.value(selected as usize)
 }
 
 fn truth(value: bool) -> Expr {

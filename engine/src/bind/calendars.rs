@@ -6,7 +6,7 @@ use datafusion::error::Result;
 
 use crate::source::calendar::Calendar;
 
-/// Refuses to compare two columns whose times are of different calendars.
+/// Refuses to compare two columns, or to make one of them, whose times are of different calendars.
 pub(super) fn check_calendars(left: &Field, right: &Field) -> Result<()> {
     let (Some(of_left), Some(of_right)) = (calendar_name(left), calendar_name(right)) else { return Ok(()) };
     let calendar = |name: &str| Calendar::from_name(name);

@@ -18,10 +18,16 @@ pub fn cast_literals(plan: LogicalPlan) -> Result<LogicalPlan> {
             let fields = inputs.iter().filter_map(|schema| schema.field_from_column(column).ok());
             fields.into_iter().next().map(|field| field.as_ref().clone())
         };
-        if let LogicalPlan::Join(join) = &node {
-            for (left, right) in &join.on {
-                check_sides(left, right, &field)?;
+        match &node {
+            LogicalPlan::Join(join) => {
+                join.on.iter().try_for_each(|(left, right)| check_sides(left, right, &field))?;
             }
+            LogicalPlan::Union(_) => {
+                for (first, other) in inputs.iter().zip(inputs.iter().skip(1)) {
+                    first.fields().iter().zip(other.fields()).try_for_each(|(a, b)| check_calendars(a, b))?;
+                }
+            }
+            _ => {}
         }
         node.map_expressions(|expression| expression.transform_up(|part| cast_part(part, &field)))
     })?;
@@ -51,6 +57,15 @@ fn cast_part(expression: Expr, field: &dyn Fn(&Column) -> Option<Field>) -> Resu
             };
             Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
         }
+        Expr::InSubquery(within) => {
+            if let (Expr::Column(column), Some(found)) =
+                (within.expr.as_ref(), within.subquery.subquery.schema().fields().first())
+                && let Some(of_column) = field(column)
+            {
+                check_calendars(&of_column, found)?;
+            }
+            Transformed::no(Expr::InSubquery(within))
+        }
         Expr::InList(mut list) => {
             if let Some(field) = coordinate(&list.expr) {
                 list.list = list.list.into_iter().map(|item| cast_literal(item, &field)).collect();
@@ -58,6 +73,8 @@ fn cast_part(expression: Expr, field: &dyn Fn(&Column) -> Option<Field>) -> Resu
             Transformed::yes(Expr::InList(list))
         }
         Expr::Between(Between { expr, negated, low, high }) => {
+            check_sides(&expr, &low, field)?;
+            check_sides(&expr, &high, field)?;
             let (low, high) = match coordinate(&expr) {
                 Some(field) => (Box::new(cast_literal(*low, &field)), Box::new(cast_literal(*high, &field))),
                 None => (low, high),

@@ -161,7 +161,9 @@ impl Pipeline {
 
     /// The pipeline as its first steps leave it.
     pub fn up_to(&self, steps: usize) -> Self {
-        Self { steps: self.steps.iter().take(steps).cloned().collect(), ..self.clone() }
+        let mut before = self.clone();
+        before.steps.truncate(steps);
+        before
     }
 
     /// Names of the columns, for advice.

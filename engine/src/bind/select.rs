@@ -8,7 +8,6 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::aggregate::{Reduced, has_aggregate};
 use super::block::cells_of;
-use super::filter::conjuncts;
 use super::items::{
     aliases_of, dimensions_of, expand_wildcards, expressions_of, group_keys, grouped_dimensions, is_all,
     item_expression, keep_name, plain_dimensions, row_dimensions,
@@ -91,13 +90,11 @@ impl Binder<'_> {
         if !is_grouped {
             named.extend(pipeline.variable_on(&named));
         }
-        // The condition stays: it names what joins the span, and drops what labels alone do not tell.
-        for part in select.selection.iter().flat_map(conjuncts) {
-            self.narrow(&mut pipeline, part);
-        }
+        // The condition itself stays where SQL has it; windows need to know what it drops.
+        let left = select.selection.as_ref().and_then(|condition| self.narrow(&mut pipeline, condition));
         let block = self.block(&pipeline, &named)?;
         let mut filtered = pipeline.clone();
-        filtered.steps.extend(select.selection.clone().map(PipelineStep::Filter));
+        filtered.steps.extend(left.map(PipelineStep::Filter));
         let span = block.table.axes();
         let names = || span.iter().map(|axis| axis.name.clone());
         let is_key = |name: &String| keys.iter().any(|key| matches!(key, Expr::Identifier(key) if key.value == *name));

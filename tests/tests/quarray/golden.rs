@@ -64,7 +64,7 @@ const FILES: [(&str, usize); 9] = [
     ("groups", 56),
     ("maps", 88),
     ("windows", 70),
-    ("where", 20),
+    ("where", 22),
     ("sql", 43),
     ("joins", 12),
     ("errors", 56),
