@@ -17,8 +17,9 @@ use parking_lot::Mutex;
 
 use crate::links::Links;
 
-/// Idle connections to one executor.
-const IDLE_MAX: usize = 8;
+/// Idle connections to all executors together: as many as one task fetches over at once. A task that found fewer would open
+/// the others anew every time.
+const IDLE_MAX: usize = 64;
 
 /// Idle connections are kept this long.
 const IDLE_TIME: Duration = Duration::from_secs(60);
@@ -28,30 +29,43 @@ const IDLE_TIME: Duration = Duration::from_secs(60);
 pub struct Connections {
     /// The ways to other hosts, where there are any.
     links: Option<Arc<Links>>,
-    idle: Arc<Mutex<IdleConnections>>,
+    idle: Arc<Mutex<Idle<BallistaClient>>>,
 }
 
 type Place = (String, u16, GrpcClientConfig);
 
-#[derive(Default)]
-struct IdleConnections(HashMap<Place, Vec<(BallistaClient, Instant)>>);
+/// Idle clients of every place, those that were put there last at the end.
+struct Idle<Client>(HashMap<Place, Vec<(Client, Instant)>>);
 
-impl std::fmt::Debug for IdleConnections {
+impl<Client> Default for Idle<Client> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<Client> std::fmt::Debug for Idle<Client> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_map().entries(self.0.iter().map(|(place, idle)| ((&place.0, place.1), idle.len()))).finish()
     }
 }
 
-impl IdleConnections {
-    fn take(&mut self, place: &Place) -> Option<BallistaClient> {
+impl<Client> Idle<Client> {
+    fn take(&mut self, place: &Place) -> Option<Client> {
         self.forget_old();
         self.0.get_mut(place)?.pop().map(|(client, _)| client)
     }
 
-    fn put(&mut self, place: Place, client: BallistaClient) {
-        let idle = self.0.entry(place).or_default();
-        if idle.len() < IDLE_MAX {
-            idle.push((client, Instant::now()));
+    fn put(&mut self, place: Place, client: Client) {
+        if self.0.values().map(Vec::len).sum::<usize>() >= IDLE_MAX {
+            self.forget_oldest();
+        }
+        self.0.entry(place).or_default().push((client, Instant::now()));
+    }
+
+    fn forget_oldest(&mut self) {
+        let idle = self.0.values_mut().filter(|idle| !idle.is_empty());
+        if let Some(idle) = idle.min_by_key(|idle| idle.first().map(|(_, since)| *since)) {
+            idle.remove(0);
         }
     }
 
@@ -105,5 +119,41 @@ impl BallistaClientPool for Connections {
 
     async fn evict_idle(&self) {
         self.idle.lock().forget_old();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballista_core::config::BallistaConfig;
+
+    use super::*;
+
+    fn place(port: u16) -> Place {
+        ("executor".to_string(), port, GrpcClientConfig::from(&BallistaConfig::default()))
+    }
+
+    #[test]
+    fn as_many_are_kept_as_a_task_fetches_over() {
+        let mut idle = Idle::default();
+        for number in 0..IDLE_MAX {
+            idle.put(place(1), number);
+        }
+        assert!((0..IDLE_MAX).rev().all(|number| idle.take(&place(1)) == Some(number)));
+        assert_eq!(idle.take(&place(1)), None);
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let mut idle = Idle::default();
+        idle.put(place(1), 0);
+        for number in 1..=IDLE_MAX {
+            idle.put(place(2), number);
+        }
+        assert_eq!(idle.take(&place(1)), None);
+        assert_eq!(idle.take(&place(2)), Some(IDLE_MAX));
+        idle.put(place(3), 0);
+        idle.put(place(3), 1);
+        let left = (0..IDLE_MAX).filter_map(|_| idle.take(&place(2))).min();
+        assert_eq!(left, Some(2), "the first of them was the oldest");
     }
 }

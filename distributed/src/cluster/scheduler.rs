@@ -54,6 +54,10 @@ const JOB_STATE_KEPT: Duration = Duration::from_secs(300);
 /// How often waiting looks again.
 const POLL: Duration = Duration::from_millis(10);
 
+/// How soon it is looked for the graph of a job again, at first: it is put there at once after its success is told, and a
+/// small query would notice a longer wait.
+const GRAPH_POLL: Duration = Duration::from_millis(1);
+
 /// The server of Ballista.
 pub(super) type Server = SchedulerServer<LogicalPlanNode, PhysicalPlanNode>;
 
@@ -235,6 +239,7 @@ impl Scheduler {
     /// The graph of a job that has succeeded. It is told of before it is put there.
     pub(super) async fn finished_graph(&self, job: &JobId, patience: Duration) -> Option<ExecutionGraphBox> {
         let end = tokio::time::Instant::now() + patience;
+        let mut pause = GRAPH_POLL;
         loop {
             if let Ok(Some(graph)) = self.jobs.get_execution_graph(job).await {
                 return Some(graph);
@@ -242,7 +247,8 @@ impl Scheduler {
             if tokio::time::Instant::now() > end {
                 return None;
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(pause).await;
+            pause = POLL.min(pause * 2);
         }
     }
 

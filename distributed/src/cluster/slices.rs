@@ -69,7 +69,7 @@ impl Waiting {
     /// How many partitions each of so many cores gets now, where no other job wants them; `cores_of` tells the cores of an
     /// executor.
     pub fn slice(&self, cores: u32, cores_of: impl Fn(&str) -> Option<u32>) -> u32 {
-        let share = self.partitions / (PARTS * u64::from(cores.max(1)));
+        let share = self.partitions.div_ceil(PARTS * u64::from(cores.max(1)));
         let in_time = self.done.as_ref().map_or(u64::MAX, |task| task.in_time(cores_of(&task.executor).unwrap_or(1)));
         u32::try_from(share.min(self.partitions_a_core).min(in_time)).unwrap_or(u32::MAX).max(1)
     }
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn slices_are_large_first_and_single_partitions_last() {
-        assert_eq!(slices(41, 4, 2), [4, 4, 4, 4, 4, 4, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1]);
-        assert_eq!(slices(16, u64::MAX, 2), [4, 3, 2, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(slices(41, 4, 2), [4, 4, 4, 4, 4, 4, 4, 4, 3, 2, 1, 1, 1, 1]);
+        assert_eq!(slices(16, u64::MAX, 2), [4, 3, 3, 2, 1, 1, 1, 1]);
         assert_eq!(slices(8, 1, 2), [1; 8]);
         assert_eq!(slices(8, u64::MAX, 8), [1; 8]);
     }
