@@ -2,6 +2,7 @@
 
 mod compare;
 mod error;
+mod executors;
 mod latency;
 mod planning;
 mod process;
@@ -32,6 +33,8 @@ enum Command {
     SmallChunks(Rounds),
     /// Reads behind a server that waits before each answer.
     Latency(Rounds),
+    /// Asks one session in turns in its process and on two executors; a round is a pair of answers.
+    Executors(Rounds),
 }
 
 /// How often, and where.
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Planning(Rounds { rounds, data }) => planning::planning(data.as_deref(), rounds),
         Command::SmallChunks(Rounds { rounds, data }) => small_chunks::small_chunks(data.as_deref(), rounds),
         Command::Latency(Rounds { rounds, data }) => latency::latency(data.as_deref(), rounds),
+        Command::Executors(Rounds { rounds, data }) => executors::executors(data.as_deref(), rounds),
     };
     match measured {
         Ok(table) => {

@@ -47,6 +47,7 @@ pub fn planning(data: Option<&Path>, rounds: usize) -> Result<String, Error> {
     let (base_seconds, base_megabytes) = (nothing.median().unwrap_or(0.0), nothing.peak_megabytes());
     for (query, figures) in &rows {
         let (seconds, megabytes) = (figures.median().unwrap_or(0.0), figures.peak_megabytes());
+        let query = query.replace('|', "\\|");
         let _ = writeln!(
             text,
             "| `{query}` | {:.0} | {:.0} | {megabytes:.0} | {:.0} |",

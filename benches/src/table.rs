@@ -37,14 +37,7 @@ impl Figures {
 
     /// The middle one of the seconds; `None` without a run.
     pub fn median(&self) -> Option<f64> {
-        let mut sorted = self.seconds.clone();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        match sorted.len() {
-            0 => None,
-            count if count.is_multiple_of(2) => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
-            _ => Some(sorted[middle]),
-        }
+        median(&self.seconds)
     }
 
     /// The peak of resident memory of all runs, in MB.
@@ -54,6 +47,18 @@ impl Figures {
 
     fn cell(&self) -> String {
         self.median().map_or("–".to_string(), |seconds| format!("{seconds:.2} s / {:.0}", self.peak_megabytes))
+    }
+}
+
+/// The middle one of some numbers, or what is in the middle of two; `None` of none.
+pub fn median(numbers: &[f64]) -> Option<f64> {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        count if count.is_multiple_of(2) => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
+        _ => Some(sorted[middle]),
     }
 }
 
@@ -104,9 +109,8 @@ mod tests {
 
     #[test]
     fn the_middle_one_counts() {
-        let figures = |seconds: &[f64]| Figures { seconds: seconds.to_vec(), peak_megabytes: 0.0 };
-        assert_eq!(figures(&[]).median(), None);
-        assert_eq!(figures(&[3.0, 1.0, 2.0]).median(), Some(2.0));
-        assert_eq!(figures(&[4.0, 1.0, 2.0, 3.0]).median(), Some(2.5));
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
     }
 }

@@ -14,6 +14,7 @@ use ballista_scheduler::cluster::memory::InMemoryClusterState;
 use ballista_scheduler::cluster::{BoundTask, ClusterState};
 
 use self::play::{Play, executor};
+use super::drain::LEAVING;
 use super::guarded_state::GuardedClusterState;
 use super::outputs::last_locations;
 
@@ -141,17 +142,29 @@ async fn executors_behind_a_fence_get_nothing() -> TestResult {
 #[tokio::test]
 async fn who_leaves_is_not_let_in_again() -> TestResult {
     let play = Play::new(GuardedClusterState::default(), &[("a", 2)], &[("job", GROUPS_SQL)]).await?;
-    let leaving = executor_status::Status::Terminating(String::new());
-    let heartbeat = ExecutorHeartbeat {
-        executor_id: "a".to_string(),
-        status: Some(ExecutorStatus { status: Some(leaving) }),
-        ..Default::default()
-    };
-    play.state.save_executor_heartbeat(heartbeat).await?;
+    let leaves = executor_status::Status::Terminating(String::new());
+    play.state.save_executor_heartbeat(heartbeat("a", leaves)).await?;
     assert!(play.bind().await?.is_empty());
     play.state.remove_executor("a").await?;
     let data = ExecutorData { executor_id: "a".to_string(), total_vcores: 2, available_vcores: 2 };
     assert!(play.state.register_executor(executor("a", 2), data).await.is_err());
     assert_eq!(play.state.departures(), 1);
     Ok(())
+}
+
+/// It finishes what it has, and others can still fetch from it.
+#[tokio::test]
+async fn who_is_about_to_leave_gets_nothing() -> TestResult {
+    let play = Play::new(GuardedClusterState::default(), &[("a", 2), ("b", 1)], &[("job", GROUPS_SQL)]).await?;
+    let about_to_leave = executor_status::Status::Active(LEAVING.to_string());
+    play.state.save_executor_heartbeat(heartbeat("a", about_to_leave)).await?;
+    let bound = play.bind().await?;
+    assert!(!bound.is_empty() && bound.iter().all(|(executor, _)| executor == "b"));
+    assert!(play.state.is_leaving("a") && play.state.executors().await.contains("a"));
+    Ok(())
+}
+
+fn heartbeat(id: &str, status: executor_status::Status) -> ExecutorHeartbeat {
+    let status = Some(ExecutorStatus { status: Some(status) });
+    ExecutorHeartbeat { executor_id: id.to_string(), status, ..Default::default() }
 }
