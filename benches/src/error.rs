@@ -39,6 +39,18 @@ pub enum Error {
         /// What it printed.
         found: String,
     },
+    /// Executors gave another answer than one process.
+    #[error("{query}: expected on {place} what one process answers ({}), found {}", expected.display(), found.display())]
+    Different {
+        /// The query.
+        query: String,
+        /// The executors.
+        place: String,
+        /// A file of the answer of one process.
+        expected: PathBuf,
+        /// A file of the other one.
+        found: PathBuf,
+    },
     /// There is no such query.
     #[error("no query `{0}`, expected a file of benches/queries without its extension")]
     Query(String),

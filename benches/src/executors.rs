@@ -37,72 +37,70 @@ const PROCESS: &str = "this process";
 pub fn executors(data: Option<&Path>, pairs: usize) -> Result<String, Error> {
     let setting = Setting::prepare(data, 41)?;
     let query = setting.query(QUERY)?;
-    let mut measured = Vec::new();
-    while measured.len() < pairs {
-        let wanted = PAIRS_A_SESSION.min(pairs - measured.len());
-        measured.extend(paired(&setting, &query, wanted)?);
+    let asked: Vec<(&str, &str)> = [(query.as_str(), PROCESS), (query.as_str(), EXECUTORS)]
+        .into_iter()
+        .chain(SMALL.map(|small| (small, EXECUTORS)))
+        .collect();
+    let mut seconds: Vec<Vec<f64>> = vec![Vec::new(); asked.len()];
+    for begun in (0..pairs).step_by(PAIRS_A_SESSION) {
+        let more = session(&setting, &asked, PAIRS_A_SESSION.min(pairs - begun))?;
+        seconds.iter_mut().zip(more).for_each(|(seconds, more)| seconds.extend(more));
         eprint!(".");
     }
-    let mut text = format!("{} pairs of {QUERY}\n\n", measured.len());
-    text.push_str("| one process | executors | ratio | least | most |\n|---|---|---|---|---|\n");
-    let (alone, shared): (Vec<f64>, Vec<f64>) = measured.iter().copied().unzip();
-    let ratios: Vec<f64> = measured.iter().map(|(alone, shared)| shared / alone).collect();
-    let middle = |numbers: &[f64]| median(numbers).unwrap_or(0.0);
-    let (least, most) = ends(&ratios);
-    let (ratio, alone, shared) = (middle(&ratios), middle(&alone), middle(&shared));
-    let _ = writeln!(text, "| {alone:.2} s | {shared:.2} s | {ratio:.3} | {least:.2} | {most:.2} |");
-    text.push_str("\n| small query | median ms | least | most |\n|---|---|---|---|\n");
-    for (small, seconds) in SMALL.into_iter().zip(small_queries(&setting, pairs)?) {
-        let (least, most) = ends(&seconds);
-        let (small, middle) = (small.replace('|', "\\|"), middle(&seconds) * 1e3);
-        let _ = writeln!(text, "| `{small}` | {middle:.0} | {:.0} | {:.0} |", least * 1e3, most * 1e3);
-    }
     eprintln!();
-    Ok(text)
+    Ok(tables(&seconds))
 }
 
-/// Seconds in one process and on executors, in turns; whichever was second comes first in the next pair.
-fn paired(setting: &Setting, query: &str, pairs: usize) -> Result<Vec<(f64, f64)>, Error> {
-    let mut statements = Vec::new();
-    for pair in 0..=pairs {
-        let ways = if pair % 2 == 0 { [IN_PROCESS, ON_EXECUTORS] } else { [ON_EXECUTORS, IN_PROCESS] };
-        statements.extend(ways.into_iter().flat_map(|way| [way, query]));
+/// Of the seconds in one process, on executors, and of the small queries.
+fn tables(seconds: &[Vec<f64>]) -> String {
+    let [alone, shared, small @ ..] = seconds else { return String::new() };
+    let ratios: Vec<f64> = shared.iter().zip(alone).map(|(shared, alone)| shared / alone).collect();
+    let middle = |numbers: &[f64]| median(numbers).unwrap_or(f64::NAN);
+    let (least, most) = ends(&ratios);
+    let (ratio, pairs, alone, shared) = (middle(&ratios), ratios.len(), middle(alone), middle(shared));
+    let mut text = format!(
+        "{pairs} pairs of {QUERY}\n\n| one process | executors | ratio | least | most |\n|---|---|---|---|---|\n\
+         | {alone:.2} s | {shared:.2} s | {ratio:.3} | {least:.2} | {most:.2} |\n\n\
+         | small query | median ms | least | most |\n|---|---|---|---|\n"
+    );
+    for (query, seconds) in SMALL.into_iter().zip(small) {
+        let (least, most) = ends(seconds);
+        let (query, middle) = (query.replace('|', "\\|"), middle(seconds) * 1e3);
+        let _ = writeln!(text, "| `{query}` | {middle:.0} | {:.0} | {:.0} |", least * 1e3, most * 1e3);
     }
-    let mut found = session(setting, &statements, &[(query, PROCESS), (query, EXECUTORS)])?.into_iter();
-    let (alone, shared) = (found.next().unwrap_or_default(), found.next().unwrap_or_default());
-    Ok(alone.into_iter().zip(shared).skip(1).collect())
+    text
 }
 
-/// Seconds of every small query, so many times each.
-fn small_queries(setting: &Setting, times: usize) -> Result<Vec<Vec<f64>>, Error> {
-    let mut statements = vec![ON_EXECUTORS];
-    statements.extend((0..=times).flat_map(|_| SMALL));
-    let found = session(setting, &statements, &SMALL.map(|query| (query, EXECUTORS)))?;
-    Ok(found.into_iter().map(|seconds| seconds.into_iter().skip(1).collect()).collect())
-}
-
-/// One session over the data, with a cluster: the seconds of every query that is asked for, at its place, in their order.
-fn session(setting: &Setting, statements: &[&str], asked: &[(&str, &str)]) -> Result<Vec<Vec<f64>>, Error> {
-    let mut command = Command::new(&setting.quarray);
-    let attach = format!("ATTACH '{}' AS daymet", setting.store.display());
-    command.args(["--threads", "2", "--format", "csv", "-c", &attach, "-c", CREATE]);
-    for statement in statements {
-        command.args(["-c", statement]);
+/// One session with a cluster, and one more pair than is wanted, the first, which is left out: the seconds of every query
+/// at its place. Whichever place was second comes first in the next pair.
+fn session(setting: &Setting, asked: &[(&str, &str)], pairs: usize) -> Result<Vec<Vec<f64>>, Error> {
+    let mut statements = vec![format!("ATTACH '{}' AS daymet", setting.store.display()), CREATE.to_string()];
+    for pair in 0..=pairs {
+        let (first, others) = asked.split_at(2);
+        let mut turn: Vec<_> = first.iter().collect();
+        turn.rotate_left(pair % 2);
+        for (query, place) in turn.into_iter().chain(others) {
+            let go = if *place == EXECUTORS { ON_EXECUTORS } else { IN_PROCESS };
+            statements.extend([go.to_string(), query.to_string()]);
+        }
     }
     for (number, (query, place)) in asked.iter().enumerate() {
         let query = query.replace('\'', "''");
         let which = format!("text = '{query}' AND place = '{place}' ORDER BY started");
-        command.arg("-c").arg(format!("SELECT 'figure {number}', seconds FROM system.queries WHERE {which}"));
+        statements.push(format!("SELECT 'figure {number}', seconds FROM system.queries WHERE {which}"));
     }
+    let mut command = Command::new(&setting.quarray);
+    command.args(["--threads", "2", "--format", "csv"]);
+    command.args(statements.iter().flat_map(|statement| ["-c", statement]));
     let output = run(&mut command, &setting.scratch)?.output;
     let figures = |number: usize| {
         let start = format!("figure {number},");
         output.lines().filter_map(|line| line.strip_prefix(&start)?.parse().ok()).collect::<Vec<f64>>()
     };
     let found: Vec<Vec<f64>> = (0..asked.len()).map(figures).collect();
-    match found.iter().any(Vec::is_empty) {
-        true => Err(Error::Figures { program: "quarray".to_string(), found: output }),
-        false => Ok(found),
+    match found.iter().all(|seconds| seconds.len() == pairs + 1) {
+        true => Ok(found.into_iter().map(|seconds| seconds.into_iter().skip(1).collect()).collect()),
+        false => Err(Error::Figures { program: "quarray".to_string(), found: output }),
     }
 }
 

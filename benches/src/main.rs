@@ -1,5 +1,6 @@
 //! Programs that measure Quarray beside its peers.
 
+mod answers;
 mod compare;
 mod error;
 mod executors;
@@ -14,7 +15,8 @@ mod table;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::builder::TypedValueParser;
+use clap::{Parser, Subcommand, value_parser};
 
 /// Measures Quarray beside its peers.
 #[derive(Debug, Parser)]
@@ -35,13 +37,19 @@ enum Command {
     Latency(Rounds),
     /// Asks one session in turns in its process and on two executors; a round is a pair of answers.
     Executors(Rounds),
+    /// Compares the answers of the ten queries on executors with those of one process.
+    Answers {
+        /// Where the data are, and are put when they are not there.
+        #[arg(long, env = "QUARRAY_BENCH_DATA")]
+        data: Option<PathBuf>,
+    },
 }
 
 /// How often, and where.
 #[derive(Debug, clap::Args)]
 struct Rounds {
     /// How often each program is run.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = at_least_one())]
     rounds: usize,
     /// Where the data are, and are put when they are not there.
     #[arg(long, env = "QUARRAY_BENCH_DATA")]
@@ -57,7 +65,7 @@ pub struct Comparison {
     #[arg(long, default_value_t = 5)]
     pub years: usize,
     /// How often each query is run by each program.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = at_least_one())]
     pub rounds: usize,
     /// Where the data and the peers are, and are put when they are not there.
     #[arg(long, env = "QUARRAY_BENCH_DATA")]
@@ -70,12 +78,18 @@ pub struct Comparison {
     pub check: bool,
 }
 
+/// Of no round there are no figures.
+fn at_least_one() -> impl TypedValueParser<Value = usize> {
+    value_parser!(u32).range(1..).map(|rounds| rounds as usize)
+}
+
 fn main() -> ExitCode {
     let measured = match Arguments::parse().command {
         Command::Compare(comparison) => compare::compare(&comparison),
         Command::Planning(Rounds { rounds, data }) => planning::planning(data.as_deref(), rounds),
         Command::SmallChunks(Rounds { rounds, data }) => small_chunks::small_chunks(data.as_deref(), rounds),
         Command::Latency(Rounds { rounds, data }) => latency::latency(data.as_deref(), rounds),
+        Command::Answers { data } => answers::answers(data.as_deref()),
         Command::Executors(Rounds { rounds, data }) => executors::executors(data.as_deref(), rounds),
     };
     match measured {

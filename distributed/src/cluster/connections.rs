@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 
 use crate::links::Links;
 
-/// Idle connections to all executors together: as many as one task fetches over at once. A task that found fewer would open
-/// the others anew every time.
+/// Idle connections to all executors together: as many as one task fetches over at once, unless told otherwise (Ballista's
+/// `ballista.shuffle.max_concurrent_read_requests`). A task that found fewer would open the others anew every time.
 const IDLE_MAX: usize = 64;
 
 /// Idle connections are kept this long.

@@ -54,8 +54,8 @@ const JOB_STATE_KEPT: Duration = Duration::from_secs(300);
 /// How often waiting looks again.
 const POLL: Duration = Duration::from_millis(10);
 
-/// How soon it is looked for the graph of a job again, at first: it is put there at once after its success is told, and a
-/// small query would notice a longer wait.
+/// The first pause when the graph of a job that has succeeded is not there yet: it comes within a moment, and a small query
+/// would notice a longer one. Pauses double, up to `POLL`.
 const GRAPH_POLL: Duration = Duration::from_millis(1);
 
 /// The server of Ballista.
