@@ -60,11 +60,15 @@ pub fn lost_while_the_result_is_fetched() -> TestResult {
     setting.run(async {
         let expected = plans::local(&setting.session, ROWS_SQL).await?;
         let plan = plans::plan(&setting.session, ROWS_SQL, Pace::default(), Pace::default()).await?;
+        let (executors, state) = (setting.executors(), setting.cluster.scheduler().state());
+        let [victim, survivor] = executors.as_slice() else { return Err(format!("executors {executors:?}").into()) };
+        // What is lost holds all of the result, of which only the first partitions are fetched ahead.
+        state.fence(survivor);
         let mut stream = setting.cluster.backend().execute(plan, plans::task(&setting.session)).await?;
         let mut batches = vec![stream.next().await.ok_or("no rows")??];
-        let victim = setting.executors().first().cloned().ok_or("no executor")?;
-        setting.kill(&victim)?;
-        while setting.executors().contains(&victim) {
+        state.unfence(survivor);
+        setting.kill(victim)?;
+        while setting.executors().contains(victim) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         while let Some(batch) = stream.next().await {
@@ -73,6 +77,10 @@ pub fn lost_while_the_result_is_fetched() -> TestResult {
         let found = plans::rows(&batches)?;
         if found != expected {
             return Err(format!("expected {} rows, found {}", expected.len(), found.len()).into());
+        }
+        let jobs = setting.cluster.scheduler().job_counts();
+        if jobs.begun() != 2 {
+            return Err(format!("nothing was lost, or too often: {jobs:?}").into());
         }
         drop(stream);
         setting.wait_until_free().await?;
